@@ -1,7 +1,8 @@
 """
-The manifest of a batch: a TOML file with defaults, a budget, and groups of pictures.
+Parse the manifest of a batch: a TOML file with defaults, a budget, and groups of
+pictures.
 
-Everything that is wrong in it is collected with its line; nothing ends at the first.
+All problems are collected with their lines, so that one run reports every mistake.
 """
 
 from __future__ import annotations
@@ -27,22 +28,23 @@ from krea_cli.batch.toml_lines import KeyLines, KeyPath
 from krea_cli.runtime.json_tree import leaves
 from krea_cli.runtime.nearest_words import nearest_words
 
-# A manifest is written by hand, or by a small program.
+# Enough for a manifest that is written by hand or by a small program.
 MAX_BYTES = 8 * 2**20
 GROUPS = "pictures"
 TABLES = ("defaults", "budget", "lock", GROUPS)
 _ERROR_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
-# A result of one of these combinations has a value for each of its fields.
+# Keys that a matrix can combine: all except the output name and the count.
 MATRIX = {name: key for name, key in ITEM.items() if name not in ("output", "count")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureGroup:
     """
-    One `[[pictures]]`: *values* by their keys, *each* the files or the table that it is
-    repeated for, *matrix* the values of each field that are combined.
+    One `[[pictures]]` table.
 
-    *position_of* gives the line of a key. *faulty* are keys without a usable value.
+    `values` has the values of the items by key. `each` names the files or the table to
+    repeat the group for. `matrix` lists the values to combine for each field. `faulty`
+    are the keys without a usable value. `position_of` returns the position of a key.
     """
 
     values: Mapping[str, Any]
@@ -55,9 +57,12 @@ class PictureGroup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """
-    *name* is the file as the user calls it; *faulty* are keys of the defaults without a
-    usable value; *also* are the paths of other locks, and *keeps_prompts* says whether
-    the lock has prompts or only their hashes.
+    A parsed manifest.
+
+    `name` is the file name as shown to the user. `defaults` are the values for all
+    groups; `faulty` are their keys without a usable value. `also` has the paths of
+    other locks whose results can be used. Without `keeps_prompts`, the lock stores
+    hashes instead of prompts.
     """
 
     name: str
@@ -72,8 +77,8 @@ class Manifest:
 
 def parse_manifest(data: bytes, name: str, problems: Problems) -> Manifest | None:
     """
-    Read a manifest.  What is wrong with it goes to *problems*; None if nothing of it
-    can be used.
+    Parse a manifest, and add its problems to `problems`. Return None if it is not UTF-8
+    or not valid TOML.
     """
     text = _decode(data, name, problems)
     document = None if text is None else _load(text, name, problems)
@@ -84,7 +89,7 @@ def parse_manifest(data: bytes, name: str, problems: Problems) -> Manifest | Non
 
 def _decode(data: bytes, name: str, problems: Problems) -> str | None:
     try:
-        # The lines of TOML end with either; a lone \r is an error of its own.
+        # TOML allows both line endings. A lone \r stays, and tomllib rejects it.
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
@@ -221,7 +226,7 @@ class _Reader:
         self, table: Mapping[str, Any], path: KeyPath, known: Sequence[str] = ()
     ) -> dict[str, Any]:
         """
-        The values of an item that can be used; the others are problems.
+        Return the usable values of an item, and report the others as problems.
         """
         found = {}
         for name, value in table.items():
@@ -244,7 +249,8 @@ class _Reader:
         self, matrix: Any, words: Collection[str], path: KeyPath
     ) -> dict[str, Sequence[Any]]:
         """
-        The values that are combined: of fields, and of *words* that stand in braces.
+        Return the usable lists of values by field or word, and report the others as
+        problems. `words` are the words in braces in the texts of the group.
         """
         if not isinstance(matrix, dict):
             self._problems.add(
@@ -359,8 +365,8 @@ def _words_in(value: Any) -> Iterator[str]:
 
 def _faulty(given: Mapping[str, Any], usable: Mapping[str, Any]) -> frozenset[str]:
     """
-    Return the keys that have no usable value; for an unknown one the key that was
-    probably meant.
+    Return the keys without a usable value. For an unknown key, include the known keys
+    with a similar name: one of them was probably meant.
     """
     found = set[str]()
     for name in given.keys() - usable.keys():
@@ -370,7 +376,7 @@ def _faulty(given: Mapping[str, Any], usable: Mapping[str, Any]) -> frozenset[st
 
 def _flat(matrix: Any) -> Mapping[str, Any]:
     """
-    Return the matrix of a document with the names of its fields.
+    Return the matrix of a document, with `params` flattened to `params.NAME`.
     """
     if not isinstance(matrix, dict):
         return {}
@@ -383,7 +389,7 @@ def _flat(matrix: Any) -> Mapping[str, Any]:
 
 def _unsendable(value: Any) -> str | None:
     """
-    Say which value of TOML has no form in JSON; None if all have one.
+    Return why a TOML value cannot be sent as JSON, or None if it can.
     """
     if isinstance(value, dict):
         return next(filter(None, map(_unsendable, value.values())), None)

@@ -1,5 +1,5 @@
 """
-The keys that a picture may have in a manifest, in a table and by an option.
+Define the keys of a picture in a manifest, in a table and on the command line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ MAX_ITEMS = 10_000
 @dataclass(frozen=True, slots=True)
 class Key:
     """
-    One key: the *kind* of its value, and what it means in one line.
+    A key of a picture. `kind` names the check of its value, `help` describes it in one
+    line, and `least` and `most` limit a whole number.
     """
 
     kind: str
@@ -26,7 +27,7 @@ class Key:
     most: int = 10**9
 
 
-# Fields of the request that generate has an option for.
+# Fields of the request that have an option in `krea generate`.
 FIELDS = {
     "aspect_ratio": Key("text", "Aspect ratio, such as 16:9."),
     "resolution": Key("text", "Resolution, such as 1K, 2K or 4K."),
@@ -56,7 +57,7 @@ DELIVERY = {
     "max_size": Key("size", "Largest result to save, such as 500MB."),
 }
 ITEM = {**REQUEST, **DELIVERY}
-# What belongs to a run, and not into a file that others run, too.
+# Options of a single run. A manifest cannot set them, because others run it, too.
 COMMAND_LINE = {
     name: f"--{name.replace('_', '-')}"
     for name in (
@@ -70,7 +71,7 @@ COMMAND_LINE = {
         "max_cost",
     )
 }
-# Words that have a meaning of their own, and are no names for lists of words.
+# Names with a fixed meaning. A matrix cannot use them as words in braces.
 RESERVED = frozenset(COMMAND_LINE) | {
     "output",
     "count",
@@ -81,18 +82,18 @@ RESERVED = frozenset(COMMAND_LINE) | {
     *("job_id", "date", "time"),
 }
 WORD = Key("word", "What {WORD} in braces stands for.")
-# Read from a cell as they are, and not by the schema of the model.
+# Kinds of cells that krea reads by itself, without the schema of the model.
 _CONVERTED = {"whole", "bool", "size"}
 _BRACES = re.compile(r"\{")
 
 
 def fault_of(key: Key, value: Any) -> str | None:
     """
-    Say why a value is not one of the key's kind; None if it is.
+    Return why a value does not fit its key, or None if it does.
     """
     if key.kind in ("whole", "number") and isinstance(value, str):
         if _BRACES.search(value):
-            return None  # known once it is filled in
+            return None  # checked when the braces are filled in
         return f"must be {_described(key)}, not text in quotes"
     check = _CHECKS[key.kind]
     return None if check(value, key) else f"must be {_described(key)}"
@@ -100,10 +101,13 @@ def fault_of(key: Key, value: Any) -> str | None:
 
 def converted(name: str, text: str) -> Any:
     """
-    The value that the text of a cell stands for, where it is not a field of the model.
+    Convert the text of a cell to a value for the key `name`.
+
+    The fields of a model stay text, because their types depend on the model. A key for
+    a list of texts gets a list of one text.
 
     Raises:
-        ValueError: it is not one; the message says what is expected.
+        ValueError: the text is not a valid value; the message says what is expected.
     """
     key = ITEM[name]
     if name in FIELDS or key.kind not in _CONVERTED:

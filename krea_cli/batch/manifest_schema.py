@@ -1,5 +1,5 @@
 """
-The JSON Schema of a manifest, for editors that complete and check it.
+Generate the JSON Schema of a manifest, for editors that complete and check it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _TEXT = {"type": "string"}
 _TEXTS = {
     "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
 }
-# Filled in from a table, as in seed = "{seed}".
+# A number can also be filled in from a table, as in seed = "{seed}".
 _FILLED = {"type": "string", "pattern": r"\{"}
 
 
 def manifest_schema() -> dict[str, Any]:
     """
-    The schema of a whole manifest.
+    Return the JSON Schema of a whole manifest.
     """
     item = {name: _schema(key) for name, key in ITEM.items()}
     group = {

@@ -1,6 +1,8 @@
 """
-Names of results: known before anything is made, the same on every machine, and never
-outside of the folder that the template names.
+Build and check the file names of results.
+
+A name is known before anything is generated, is the same on every machine, and stays
+inside the folder that its template names.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from krea_cli.media import OUTPUT_TYPES, of_extension
 
-# Room for "-10.png.json" within what file systems take.
+# File systems allow 255 bytes. This leaves room for "-10.png.json".
 MAX_BYTES = 230
-# What no name can have on one system or another, and what a terminal would obey.
+# Characters that a system forbids in names, or that would control a terminal.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
 _DEVICES = re.compile(
     "(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ]|$)", re.IGNORECASE
@@ -24,8 +26,10 @@ _ENDINGS = "*.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, *.wav or *.glb"
 
 def safe_part(text: str) -> str:
     """
-    The text as a part of a file name: without separators, control characters, and dots
-    or spaces at an end; empty if nothing is left.
+    Return the text as one part of a file name, or "" if nothing is left.
+
+    Separators and control characters become hyphens. Dots and spaces at the ends, and
+    hyphens at the start, are removed.
     """
     text = unicodedata.normalize("NFC", text)
     return _UNSAFE.sub("-", text).lstrip("-. ").rstrip(". ")
@@ -33,7 +37,7 @@ def safe_part(text: str) -> str:
 
 def safe_path(text: str) -> str:
     """
-    The text as a relative path, each of its parts as `safe_part`.
+    Return the text as a relative path whose parts are safe, as with `safe_part`.
     """
     parts = [safe_part(part) for part in text.replace("\\", "/").split("/")]
     return "/".join(part for part in parts if part)
@@ -41,7 +45,7 @@ def safe_path(text: str) -> str:
 
 def fixed_folder(template: str) -> str:
     """
-    The folders at the start of a template that have no words in braces.
+    Return the leading folders of a template that have no words in braces.
     """
     *folders, _ = template.split("/")
     fixed = []
@@ -54,7 +58,8 @@ def fixed_folder(template: str) -> str:
 
 def fault_of_output(output: str, fixed: str) -> str | None:
     """
-    Say why a file cannot have this name; None if it can.
+    Return why a file cannot have this name, or None if it can. `fixed` is the folder
+    that the file must stay in.
     """
     name = PurePosixPath(output).name
     suffix = Path(name).suffix
@@ -75,7 +80,7 @@ def fault_of_output(output: str, fixed: str) -> str | None:
 
 def _leaves(output: str, fixed: str) -> bool:
     """
-    Tell whether a path ends up outside of the folder that its template names.
+    Return whether a path is outside of the folder that its template names.
     """
     path = os.path.normpath(output)
     below = os.path.normpath(fixed) if fixed else "."
@@ -86,7 +91,7 @@ def _leaves(output: str, fixed: str) -> bool:
 
 def with_copy(output: str, number: int) -> str:
     """
-    The name with "-2" before its extension.
+    Return the name with a number before its extension, such as owl-2.png.
     """
     stem, dot, suffix = output.rpartition(".")
     return f"{stem}-{number}{dot}{suffix}"
@@ -94,7 +99,8 @@ def with_copy(output: str, number: int) -> str:
 
 def folded(output: str) -> str:
     """
-    The same for names that are the same file on a system that ignores case.
+    Return a key that is equal for two names of the same file, even on a system that
+    ignores case.
     """
     return unicodedata.normalize("NFC", os.path.normpath(output)).casefold()
 

@@ -1,8 +1,7 @@
 """
-Plan what a run does with each item, and what that costs.
+Plan what a run does with each item, and estimate the cost.
 
-Nothing here sends or writes anything: the same lock, journal and files give the same
-plan.
+Planning sends and writes nothing. The same lock, journal and files give the same plan.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from krea_cli.errors import (
 )
 from krea_cli.output.human.format_text import dollars
 
-# Sums of prices are not exact in binary.
+# Sums of binary floats are not exact.
 _ROUNDING_USD = 1e-9
 FINISHED = ("failed", "cancelled")
 RUNNING = ("submitted", "unconfirmed")
@@ -47,7 +46,7 @@ class Sign(StrEnum):
     UNUSABLE = "x"
 
 
-# What a run has nothing to do for.
+# Items with these signs need no work.
 UP_TO_DATE = frozenset({Sign.SAME, Sign.EDITED})
 PAID = frozenset({Sign.MAKE, Sign.CHANGE})
 
@@ -55,17 +54,24 @@ PAID = frozenset({Sign.MAKE, Sign.CHANGE})
 @dataclass(frozen=True, kw_only=True)
 class PlanStep:
     """
-    One item of the plan.
+    The planned step for one item.
 
-    *line* is the one that counts for its request, *attempt* the one that a new job has;
-    *known* are the records and jobs of the key that the new job may stand beside.
-    *same_as* is the output of an earlier item with the same request, whose job this one
-    shares; *copy_of* a file on disk with the same result.  *found* is the line of a
-    file that only its sidecar knows.  *replaces* says that the file with the name of
-    the output may be replaced, *is_elsewhere* that this machine's journal has no record
-    of an unconfirmed request, *compares* that it may turn out to be the result, and
-    *keeps* names files that were edited by hand.  *error* ends the item before anything
-    is sent for it.
+    `line` is the lock line with the current state of the request. `attempt` is the
+    number of a new job for the same request. `known` has the records and jobs of
+    earlier attempts, which do not prevent a new job. `usd` is the estimated price, or
+    None if it is unknown.
+
+    `same_as` is the output of an earlier item with the same request: the two share a
+    job. `copy_of` is a file on disk with the same result. `found` is the line of a file
+    that only its sidecar identifies.
+
+    `replaces` allows replacing the file at the output's path. `keeps` names files that
+    were edited by hand and stay. `compares` means that the existing file may already be
+    the result. `is_elsewhere` means that this machine's journal has no record of an
+    unconfirmed request.
+
+    `blocked_by` is a needed output that will not be made. `error` ends the item before
+    anything is sent for it.
     """
 
     planned: Planned
@@ -95,7 +101,7 @@ class PlanStep:
     @property
     def is_paid(self) -> bool:
         """
-        Tell whether a job has to be submitted for it.
+        Return whether a job has to be submitted for this step.
         """
         return (
             self.sign in PAID
@@ -108,9 +114,12 @@ class PlanStep:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """
-    *steps* in the order of the file; *orphans* are lines of this source whose outputs
-    no item wants any more. *unlisted* are lines that the lock lacks, and that this
-    machine's journal has: another machine must not pay for their requests again.
+    The steps of all items, in the order of the file.
+
+    `orphans` are lock lines of this source whose outputs belong to no item any more.
+    `unlisted` are lines that this machine's journal has and the lock lacks. They must
+    be added to the lock, so that another machine does not pay for their requests again.
+    `spent_usd` is the sum of all jobs in the lock that may be billed.
     """
 
     steps: tuple[PlanStep, ...]
@@ -121,7 +130,8 @@ class Plan:
     @property
     def cost_usd(self) -> float | None:
         """
-        The estimate for all jobs of the plan; None if a price is unknown.
+        Return the estimate for all jobs of the plan in USD, or None if a price is
+        unknown.
         """
         amounts = [step.usd for step in self.steps if step.is_paid]
         known = [amount for amount in amounts if amount is not None]
@@ -130,7 +140,7 @@ class Plan:
     @property
     def unknown_prices(self) -> list[str]:
         """
-        The models of which no price is known.
+        Return the ids of the models without a known price.
         """
         models = [
             step.planned.request.model.id
@@ -142,8 +152,8 @@ class Plan:
     @property
     def unused(self) -> list[LockLine]:
         """
-        Return the newest orphan of each output: one that was asked for in several ways
-        has a line for each of them.
+        Return the newest orphan of each output. An output with several requests has a
+        line for each of them.
         """
         newest: dict[str, LockLine] = {}
         for line in sorted(self.orphans, key=lambda line: (line.at, line.text)):
@@ -157,17 +167,20 @@ class Plan:
         )
 
 
-# The lines of the journal for an item: given its identity and the lock's lines.
+# Returns the journal's lines for an item, given the item and its lines in the lock.
 JournalLines = Callable[[Planned, Sequence[LockLine]], Sequence[LockLine]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
     """
-    *source* is what the lock calls the source of the items.  *again* are outputs, as
-    globs, or "failed" and "cancelled": what to pay for again.  *sandbox_files* are the
-    results of the sandbox, which a real run may replace.  *in_sidecar* returns a line
-    for a file whose sidecar says that it came from the same request.
+    The planner of a batch.
+
+    `source` is the lock's name for the source of the items. `journal_lines` returns the
+    journal's lines for an item. `again` selects what to pay for again: outputs as names
+    or globs, "failed" or "cancelled". `sandbox_files` has the results of the sandbox by
+    output; a real run may replace them. `in_sidecar` returns a line for a file whose
+    sidecar shows the same request, or None.
     """
 
     lock: Lock
@@ -184,7 +197,7 @@ class Planner:
         Plan all items.
 
         Raises:
-            UsageError: what is to be made again is not there.
+            UsageError: `--again` names an output that does not exist.
         """
         again = self._named_again(planned)
         steps: dict[str, PlanStep] = {}
@@ -213,7 +226,7 @@ class Planner:
         Return the outputs that `--again` names.
 
         Raises:
-            UsageError: a name is that of no output.
+            UsageError: a name matches no output.
         """
         items = [each.item for each in planned]
         found = set[str]()
@@ -267,14 +280,14 @@ class Planner:
     def _is_again(self, step: PlanStep, line: LockLine, named: Collection[str]) -> bool:
         is_named = step.output in named
         if line.state in RUNNING:
-            # Nothing here can resolve a request of another machine, so whoever names
-            # its output decides. A glob does not say that.
+            # This machine cannot resolve a request of another one, so the user
+            # decides. Only the full name of the output is clear enough for that.
             return step.is_elsewhere and is_named and self._is_exact(step.planned.item)
         return line.state in self.again or is_named
 
     def _is_exact(self, item: Item) -> bool:
         """
-        Return whether `--again` has the whole name of the output, not only a glob.
+        Return whether `--again` has the full name of the output, not only a glob.
         """
         return any(
             item.shown == shown_path(word) or item.output == word.removeprefix("./")
@@ -283,7 +296,10 @@ class Planner:
 
     def _made(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """
-        A step for which a new job is to be paid.
+        Return a step that pays for a new job.
+
+        If a file exists at the output's path, the step replaces it, recognizes it by
+        its sidecar, or has an error.
         """
         output = step.output
         step = replace(
@@ -311,7 +327,8 @@ class Planner:
 
     def _is_ours(self, output: str) -> bool:
         """
-        Tell whether the file is as krea saved it, for whatever request.
+        Return whether the file is an unchanged result of krea, for this or any other
+        request.
         """
         files = [
             file
@@ -323,10 +340,10 @@ class Planner:
 
     def _completed(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """
-        A step whose result was paid for already.
+        Return a step for a result that is already paid for.
         """
         output, line = step.output, step.line
-        assert line is not None  # noqa: S101  (as the caller knows)
+        assert line is not None  # noqa: S101  (checked by the caller)
         of_job = [each for each in lines if each.job == line.job]
         mine = next(
             (each for each in of_job if each.output == output and each.files), None
@@ -345,9 +362,9 @@ class Planner:
 
     def _saved(self, step: PlanStep) -> PlanStep:
         """
-        A step whose files the lock lists under its own output.
+        Return a step for a result whose files the lock lists under the same output.
         """
-        assert step.line is not None  # noqa: S101  (as the caller knows)
+        assert step.line is not None  # noqa: S101  (checked by the caller)
         files = step.line.files
         missing = [file for file in files if not self.disk.exists(file.path)]
         changed = [
@@ -355,7 +372,7 @@ class Planner:
             for file in files
             if file not in missing and not self.disk.is_unchanged(file)
         ]
-        # Of an earlier request, and unchanged: replaced by what is asked for now.
+        # Unchanged results of an earlier request: the current result replaces them.
         stale = [file for file in changed if self._is_ours(file.path)]
         edited = frozenset(file.path for file in changed if file not in stale)
         if missing or stale or (edited and self.force):
@@ -369,9 +386,9 @@ class Planner:
 
     def _in_place_of_another(self, step: PlanStep) -> PlanStep:
         """
-        A result that is paid for, while another file has its name.
+        Return a step for a result that is paid for, while another file has its name.
         """
-        assert step.line is not None  # noqa: S101  (as the caller knows)
+        assert step.line is not None  # noqa: S101  (checked by the caller)
         output = step.output
         if self.force or self._is_ours(output) or self._is_of_sandbox(output):
             return replace(step, replaces=True)
@@ -379,13 +396,14 @@ class Planner:
             return replace(step, sign=Sign.CHANGE, error=_changed(step.shown))
         if self.lock.has_completed(step.line):
             return replace(step, sign=Sign.CHANGE, error=_in_the_way(step.shown))
-        # It may be this very result, of a run that died before it could note that. If
-        # it is not, the run notes that the job has completed.
+        # A run that died may have saved this very result without recording it. The
+        # new run compares the two, and records at least that the job has completed.
         return replace(step, compares=True)
 
     def _copy(self, output: str, lines: Sequence[LockLine]) -> str | None:
         """
-        A file on disk with the same result and of the same kind.
+        Return the path of an unchanged file with the same result and extension, or None
+        if there is none.
         """
         suffix = PurePosixPath(output).suffix.lower()
         for line in lines:
@@ -434,7 +452,7 @@ def _in_the_way(output: str) -> TargetExistsError:
 
 def _blocked(step: PlanStep, needed: Sequence[PlanStep]) -> PlanStep:
     """
-    The step, or one that ends like a step that it needs.
+    Return the step, marked as blocked if a step that it needs cannot succeed.
     """
     if step.sign not in PAID or step.error:
         return step
@@ -455,8 +473,8 @@ def _shared(
     step: PlanStep, first: dict[str, str], found: Mapping[str, LockLine]
 ) -> PlanStep:
     """
-    The step, or one that shares the job of another step with the same request: of an
-    earlier one, or of a result that was *found* by its sidecar.
+    Return the step, changed if it can share a job with the same request: that of an
+    earlier step, or of a result in `found`, which sidecars identify.
     """
     if step.sign not in PAID or step.error or step.blocked_by:
         return step
@@ -469,8 +487,8 @@ def _shared(
 
 def matching(items: Sequence[Item], pattern: str) -> list[str]:
     """
-    The outputs that a name or a glob means: as they are shown, or else as the lock has
-    them.
+    Return the outputs that match a name or a glob. Names as seen from the current
+    folder take precedence over names in the lock.
     """
 
     def fits(name: str, wanted: str) -> bool:
@@ -484,8 +502,10 @@ def matching(items: Sequence[Item], pattern: str) -> list[str]:
 
 def check_free(plan: Plan) -> None:
     """
+    Check that no unknown file has the name of a result.
+
     Raises:
-        TargetExistsError: files are in the way that the lock does not know.
+        TargetExistsError: a file is in the way that the lock does not list.
     """
     in_the_way = [
         step.error
@@ -511,12 +531,16 @@ def check_cost(
     allows_unknown: bool = False,
 ) -> None:
     """
+    Check that the plan stays within `max_cost`, and all runs together within `budget`.
+    Both are in USD.
+
     Raises:
-        CostError: the plan costs more than is allowed, or nobody knows what.
+        CostError: the plan costs more, or its cost is unknown and `allows_unknown` is
+            False.
     """
     cost = plan.cost_usd
     if cost == 0.0:
-        # What was spent before is no reason to keep back what is free.
+        # Free work is allowed even if the budget is already spent.
         return
     if cost is None and (max_cost is not None or budget is not None):
         if allows_unknown:
@@ -547,8 +571,8 @@ def check_cost(
 
 def _fewer(plan: Plan, left: float, advice: str) -> str:
     """
-    Return the *advice* to make fewer items, if the first one alone costs no more than
-    what is left.
+    Return `advice` if fewer items would be affordable: the first one alone costs at
+    most `left` USD. Otherwise, return "".
     """
     prices = [step.usd or 0.0 for step in plan.steps if step.is_paid]
     return advice if prices[1:] and prices[0] <= left + _ROUNDING_USD else ""

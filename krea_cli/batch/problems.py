@@ -1,5 +1,5 @@
 """
-Problems in a manifest and its tables, collected so that all are reported at once.
+Collect the problems in a manifest and its tables, to report all of them at once.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from krea_cli.errors import UsageError
 from krea_cli.runtime.nearest_words import nearest_words
 
-# The first ones say what is wrong; nobody reads a thousand lines.
+# The first problems show what is wrong. Thousands of lines would be unreadable.
 MAX_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """
-    A place in a file: a line, or a row of a table.  Number 0 is the file as a whole.
+    A place in a file: a line, or a row of a table. Number 0 is the whole file.
     """
 
     file: str
@@ -34,7 +34,7 @@ COMMAND_LINE = Position("The command line")
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    One thing to correct: where, what, and how.
+    A problem to correct: its position, a message, and a hint.
     """
 
     position: Position
@@ -43,11 +43,11 @@ class Problem:
 
     def line(self, more: int = 0) -> str:
         """
-        Return the problem with its place and its hint; *more* is the number of further
-        places that have it.
+        Return the problem with its position and its hint. `more` is the number of
+        further places with the same problem.
         """
         if self.position == COMMAND_LINE:
-            # The user has just typed it.
+            # The user has just typed the command, and needs no position.
             count = f" ({more + 1} items)" if more else ""
             text = f"{self.message.removesuffix('.')}{count}."
         else:
@@ -58,7 +58,8 @@ class Problem:
 
 class ManifestError(UsageError):
     """
-    A manifest or a table has problems; *details* has a line for each.
+    A manifest or a table has problems. If there are several, `details` has a line for
+    each.
     """
 
     code = "manifest"
@@ -67,7 +68,7 @@ class ManifestError(UsageError):
 @dataclass(slots=True)
 class Problems:
     """
-    Collects problems; the same one is kept once, with how many more places it has.
+    The problems found so far. A repeated problem is kept once, with its count.
     """
 
     found: list[Problem] = field(default_factory=list)
@@ -84,7 +85,7 @@ class Problems:
     @property
     def total(self) -> int:
         """
-        Return how many problems were added, each place counted.
+        Return the number of problems, including repetitions.
         """
         return len(self.found) + sum(self._repeated.values())
 
@@ -93,6 +94,8 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """
+        Raise an error that lists all problems, if there are any.
+
         Raises:
             ManifestError: at least one problem was added.
         """
@@ -122,7 +125,8 @@ class Problems:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """
-    Ask whether the known name nearest to *name* was meant; empty if none is near.
+    Return a question whether the known name nearest to `name` was meant, or "" if none
+    is near.
     """
     near = nearest_words(name, known)
     return f"Did you mean '{near[0]}'?" if near else ""

@@ -1,8 +1,8 @@
 """
-Deleting the results that no item wants any more.
+Delete results that belong to no item any more.
 
-Nothing is deleted but regular files below the folder of the manifest that are as they
-were saved, and no link is followed to them.
+Only regular files below the folder of the manifest are deleted, and only if they are
+unchanged since they were saved. Links are not followed.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from krea_cli.batch.plan import Plan
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-# Why a file stays that an item still wants.
+# Reason for keeping a file that still belongs to an item.
 OF_ANOTHER = "another item has it"
-# How opening a folder fails that is a link.
+# Errors of opening a link with O_DIRECTORY and O_NOFOLLOW.
 _LINKED = {errno.ELOOP, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prunable:
     """
-    A file of an orphan; *fault* says why it stays, None if it can be deleted.
+    A file of an orphan. `fault` is the reason for keeping it, or None if it can be
+    deleted.
     """
 
     file: LockedFile
@@ -42,7 +43,8 @@ class Prunable:
 
 def unused_files(plan: Plan, lock: Lock, folder: Path) -> list[Prunable]:
     """
-    The files of the plan's orphans; those that another line or an item has stay.
+    Return the existing files of the plan's orphans. Files that also belong to another
+    line or an item have a `fault`.
     """
     orphans = set(map(id, plan.orphans))
     rest = [line for line in lock.lines if id(line) not in orphans]
@@ -55,7 +57,7 @@ def with_deletable(
     orphans: Iterable[LockLine], found: Iterable[Prunable]
 ) -> tuple[LockLine, ...]:
     """
-    The orphans of which at least one file can be deleted.
+    Return the orphans with at least one deletable file.
     """
     paths = {each.file.path for each in found if each.fault is None}
     return tuple(
@@ -65,7 +67,7 @@ def with_deletable(
 
 class _KeptError(Exception):
     """
-    The file must stay; the message says why.
+    The file must be kept. The message is the reason.
     """
 
 
@@ -73,7 +75,8 @@ def prunable_files(
     orphans: Iterable[LockLine], folder: Path, *, wanted: Collection[str]
 ) -> list[Prunable]:
     """
-    The files of orphans that are there.  *wanted* are files of other lines, which stay.
+    Return the existing files of orphans, sorted by path. Files in `wanted` belong to
+    other lines, and have a `fault`.
     """
     kept = {folded(path) for path in wanted}
     found: dict[str, Prunable] = {}
@@ -89,7 +92,7 @@ def prunable_files(
                 except _KeptError as exc:
                     fault = str(exc)
             other = found.get(file.path)
-            # A later line may know the file that an earlier one does not.
+            # Lines may have different hashes of a file. One match is enough.
             if other is None or other.fault is not None:
                 found[file.path] = Prunable(file=file, fault=fault)
     return [found[path] for path in sorted(found)]
@@ -97,7 +100,7 @@ def prunable_files(
 
 def delete(file: LockedFile, folder: Path) -> str | None:
     """
-    Delete a file after another look at it; say why not if it has to stay.
+    Check a file again, and delete it. Return why it was not deleted, or None if it was.
     """
     try:
         with _checked(file, folder) as (parent, name):
@@ -114,10 +117,12 @@ def delete(file: LockedFile, folder: Path) -> str | None:
 
 def without_files(line: LockLine, at: str) -> LockLine:
     """
-    The line of an orphan whose files are gone: what was paid for stays in the lock.
+    Return the line of an orphan without its deleted files. The line stays in the lock,
+    because it records a payment.
 
-    It is later than the line with the files, even if that one was written within this
-    second or by a clock that is ahead: the later one of both stays.
+    The new line is always later than the old one, even if the old one was written in
+    the same second or by a clock that is ahead. The later line replaces the earlier
+    one.
     """
     return replace(line, files=(), at=max(at, _second_after(line.at)))
 
@@ -132,7 +137,11 @@ def _second_after(at: str) -> str:
 @contextmanager
 def _checked(file: LockedFile, folder: Path) -> Iterator[tuple[int | None, str]]:
     """
-    The open folder of a file that may be deleted, and its name there.
+    Open the folder of a file that may be deleted. Yield the folder's descriptor (None
+    on Windows) and the file's name.
+
+    Raises:
+        _KeptError: the file must be kept.
     """
     path = PurePosixPath(file.path)
     if path.is_absolute() or ".." in path.parts or not path.parts:

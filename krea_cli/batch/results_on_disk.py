@@ -1,5 +1,5 @@
 """
-Results as they lie on disk: there or not, and unchanged since they were saved or not.
+Check results on disk: whether they exist, and whether they are unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from krea_cli.batch.lock import LockedFile
 @dataclass(frozen=True, slots=True)
 class ResultsOnDisk:
     """
-    Looks at files by their paths relative to *folder*, at each of them once.
+    The results in `folder`, by relative path. Each file is hashed at most once.
     """
 
     folder: Path
@@ -31,7 +31,7 @@ class ResultsOnDisk:
 
     def sha256(self, name: str) -> str | None:
         """
-        The hash of a regular file; None for anything else.
+        Return the SHA-256 of a regular file, or None for anything else.
         """
         if name not in self._hashes:
             self._hashes[name] = _sha256(self.path(name))
@@ -39,20 +39,21 @@ class ResultsOnDisk:
 
     def is_one_of(self, name: str, files: Iterable[LockedFile]) -> bool:
         """
-        Tell whether the file is one of these, byte by byte.
+        Return whether the file has the same content as one of `files`.
         """
         hashes = {file.sha256 for file in files}
         return bool(hashes) and self.sha256(name) in hashes
 
     def is_unchanged(self, file: LockedFile) -> bool:
         """
-        Tell whether a file is as it was when it was saved.
+        Return whether a file still has the content that was saved.
         """
         return self.has_size(file) and self.sha256(file.path) == file.sha256
 
     def has_size(self, file: LockedFile) -> bool:
         """
-        Tell whether a file has the size that it was saved with, which is quick to see.
+        Return whether a file still has the size that was saved. This is quick, because
+        the file is not read.
         """
         try:
             found = self.path(file.path).stat()

@@ -1,5 +1,6 @@
 """
-Which steps of a plan a run takes: named ones, a few, a shard.
+Select the steps of a plan that a run carries out: named steps, a number of steps, or a
+shard.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from krea_cli.errors import UsageError
 @dataclass(frozen=True, slots=True)
 class Shard:
     """
-    Number *index* of *count* shards, from 1.
+    Shard number `index` of `count`, counted from 1.
     """
 
     index: int
@@ -27,8 +28,10 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> Shard:
         """
+        Parse a shard in the form I/N, with I from 1 to N.
+
         Raises:
-            ValueError: it is not of the form I/N, with I from 1 to N.
+            ValueError: the text does not have this form.
         """
         found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", text.strip())
         if found and 1 <= int(found[1]) <= int(found[2]):
@@ -38,8 +41,10 @@ class Shard:
 
 def shard_groups(planned: Sequence[Planned]) -> list[str]:
     """
-    For each item what it must not be parted from: the smallest key of all items that it
-    is tied to by equal requests, or as one takes the output of another.
+    Return for each item the name of its group, which must stay in one shard.
+
+    Items belong together if their requests are equal, or if one takes the output of
+    another. The name of a group is the smallest key of its items.
     """
     places = {each.item.output: index for index, each in enumerate(planned)}
     root = list(range(len(planned)))
@@ -57,7 +62,7 @@ def shard_groups(planned: Sequence[Planned]) -> list[str]:
             ties.append(first.setdefault(each.key, index))
         for other in ties:
             root[find(index)] = find(other)
-    # An item without a key cannot be made; its output says where it is reported.
+    # An item without a key cannot be made. Its output decides which shard reports it.
     names = [each.key or each.item.output for each in planned]
     smallest: dict[int, str] = {}
     for index, name in enumerate(names):
@@ -68,7 +73,7 @@ def shard_groups(planned: Sequence[Planned]) -> list[str]:
 
 def shards_of(plan: Plan, count: int) -> dict[str, int]:
     """
-    Return for each output of the whole plan the number of its shard, from 1 to *count*.
+    Return the shard of each output of the whole plan, as a number from 1 to `count`.
     """
     groups = shard_groups([step.planned for step in plan.steps])
     hashes = [hashlib.sha256(group.encode()).hexdigest() for group in groups]
@@ -80,7 +85,7 @@ def shards_of(plan: Plan, count: int) -> dict[str, int]:
 
 def in_shard(plan: Plan, shards: Mapping[str, int], index: int) -> Plan:
     """
-    The steps of one shard.
+    Return the plan with the steps of one shard, and without orphans.
     """
     steps = tuple(step for step in plan.steps if shards[step.output] == index)
     return replace(plan, orphans=(), steps=steps)
@@ -88,11 +93,11 @@ def in_shard(plan: Plan, shards: Mapping[str, int], index: int) -> Plan:
 
 def only(plan: Plan, names: Sequence[str]) -> Plan:
     """
-    The steps of these outputs, and those that they need first. Results that no item
-    wants are left out.
+    Return the plan with the outputs that match `names`, and the steps that they need
+    first. Orphans are left out.
 
     Raises:
-        UsageError: a name is that of no output.
+        UsageError: a name matches no output.
     """
     items = [step.planned.item for step in plan.steps]
     waiting = list[str]()
@@ -118,8 +123,8 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
 
 def _needed(step: PlanStep) -> Iterable[str]:
     """
-    The outputs without which a step cannot end as planned. One that is blocked needs
-    only the output that blocks it, to say why.
+    Return the outputs that a step needs to end as planned. A blocked step needs only
+    the output that blocks it, as the reason to report.
     """
     if step.blocked_by is not None:
         return [step.blocked_by]
@@ -131,7 +136,8 @@ def _needed(step: PlanStep) -> Iterable[str]:
 
 def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:
     """
-    The steps with a job of their own where they shared one that is left out.
+    Return the steps, with new jobs where a shared job was left out. Steps with the same
+    request share the new job.
     """
     outputs = {step.output for step in steps}
     first: dict[str, str] = {}
@@ -149,7 +155,7 @@ def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:
 
 def limited_in_shards(plan: Plan, shards: Mapping[str, int], most: int) -> Plan:
     """
-    The plan with at most so many paid jobs in each shard.
+    Return the plan with at most `most` paid jobs in each shard.
     """
     kept = {
         step.output
@@ -162,7 +168,8 @@ def limited_in_shards(plan: Plan, shards: Mapping[str, int], most: int) -> Plan:
 
 def limited(plan: Plan, most: int) -> Plan:
     """
-    The plan with at most so many paid jobs, the first ones.
+    Return the plan with at most the first `most` paid jobs. Steps that need or share
+    another paid job are left out, too.
     """
     left = most
     dropped = set[str]()
@@ -172,7 +179,7 @@ def limited(plan: Plan, most: int) -> Plan:
             if left < 0:
                 dropped.add(step.output)
     steps = {step.output: step for step in plan.steps}
-    # What needs or shares a job that is left out is left out, too.
+    # Also leave out the steps that need or share a job that is left out.
     while True:
         more = {
             step.output
@@ -190,7 +197,7 @@ def limited(plan: Plan, most: int) -> Plan:
 
 def collecting(plan: Plan) -> Plan:
     """
-    The plan without the items that are still to be made: how earlier jobs ended counts
-    as in any other run.
+    Return the plan without items that need a new job. Failures of earlier jobs count as
+    in any other run.
     """
     return limited(plan, 0)

@@ -1,5 +1,5 @@
 """
-The content of a contact sheet: a cell for each result, in rows and columns.
+Arrange the results of a batch in the rows and columns of a contact sheet.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _STATES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """
-    One result: *before* is its first input, *after* the file, None as long as there is
-    none; *state* is a word or two where the result is not simply there.
+    One result. `before` is its first input file, and `after` the result file; each is
+    None if there is no file. `state` says in a word or two why the result is missing or
+    differs.
     """
 
     output: str
@@ -43,7 +44,7 @@ class Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRow:
     """
-    The cells of one input or table row, by their columns.
+    The cells of one input or table row, grouped by column.
     """
 
     label: str
@@ -59,7 +60,8 @@ class Sheet:
     @property
     def is_grid(self) -> bool:
         """
-        Tell whether columns mean something; without a matrix the cells just follow.
+        Return whether the columns have a meaning. Without a matrix, cells simply follow
+        each other.
         """
         return len(self.columns) > 1
 
@@ -70,7 +72,7 @@ class Sheet:
     @property
     def summary(self) -> str:
         """
-        How many results there are, of how many.
+        Return how many results exist, such as "3 of 4 results".
         """
         there = sum(cell.after is not None for cell in self.cells)
         count = len(self.cells)
@@ -79,7 +81,7 @@ class Sheet:
 
 def sheet_of(plan: Plan, disk: ResultsOnDisk, title: str) -> Sheet:
     """
-    The contact sheet of a plan, with the files as they are now.
+    Return the contact sheet of a plan, with the files that exist now.
     """
     columns = list(dict.fromkeys(step.planned.item.column for step in plan.steps))
     rows: dict[str, dict[str, list[Cell]]] = {}

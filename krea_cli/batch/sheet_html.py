@@ -1,8 +1,8 @@
 """
-A contact sheet as one HTML page without scripts, with its thumbnails inside.
+Render a contact sheet as one HTML page without scripts, with embedded thumbnails.
 
-The page is a handful of elements, so it is built with `html.escape`: `_element` escapes
-every text and attribute by itself, as a template engine would, and needs no dependency.
+The page has few kinds of elements, so it needs no template engine: `_element` escapes
+every text and attribute with `html.escape`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from krea_cli.batch.sheet import Cell, Sheet, SheetRow, name_of
 from krea_cli.errors import DownloadError
 
-# Thumbnails of 40 results with their inputs stay well below 2 MB together.
+# Keeps a page with 40 results and their inputs well below 2 MB.
 MAX_BYTES = 1_400_000
 SIDES = (320, 240, 160, 96)
 _POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
@@ -59,13 +59,13 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-# Gives the bytes of a small WebP of at most this width and height.
+# Returns a picture as WebP bytes, at most this many pixels wide and high.
 Thumbnail = Callable[[Path, int], bytes]
 
 
 class _Markup(str):
     """
-    Text that is HTML already.
+    Text that is already HTML.
     """
 
     __slots__ = ()
@@ -73,7 +73,11 @@ class _Markup(str):
 
 def render(sheet: Sheet, folder: Path, thumbnail: Thumbnail) -> str:
     """
-    The page, for a file in *folder*: results are linked from there.
+    Return the HTML page for a file in `folder`. Links to results are relative to that
+    folder.
+
+    The page uses the largest of `SIDES` for which all thumbnails fit into `MAX_BYTES`,
+    or else the smallest.
     """
     for side in SIDES:
         pictures = _Pictures(folder, thumbnail, side)
@@ -85,7 +89,8 @@ def render(sheet: Sheet, folder: Path, thumbnail: Thumbnail) -> str:
 
 class _Pictures:
     """
-    Pictures for the page, each made once.  *size* is how many bytes of it they are.
+    The thumbnails of a page, each made once. `size` is their total size in the page, in
+    bytes.
     """
 
     def __init__(self, folder: Path, thumbnail: Thumbnail, side: int) -> None:
@@ -97,7 +102,8 @@ class _Pictures:
 
     def picture(self, path: Path, text: str) -> _Markup:
         """
-        A small picture of the file; its kind where there is no picture of it.
+        Return a thumbnail of the file, or its extension in a box if it cannot be
+        decoded.
         """
         if path not in self._made:
             try:
@@ -105,7 +111,7 @@ class _Pictures:
                 self._made[path] = f"data:image/webp;base64,{b64encode(data).decode()}"
             except DownloadError:
                 self._made[path] = ""
-        # A picture that stands in several cells is in the page as often.
+        # The page repeats the data of a picture in each cell that shows it.
         self.size += len(self._made[path])
         if not self._made[path]:
             kind = path.suffix.removeprefix(".").upper() or "file"
@@ -189,7 +195,8 @@ def _figure(cell: Cell, pictures: _Pictures, label: str) -> _Markup:
 
 def _element(name: str, /, *children: str, **attributes: str) -> _Markup:
     """
-    An element whose texts and attributes are escaped.
+    Return an element with its texts and attributes escaped. `_Markup` is not escaped
+    again.
     """
     inner = "".join(
         each if isinstance(each, _Markup) else html.escape(_plain(each))
@@ -212,6 +219,6 @@ def _attributes(attributes: dict[str, str]) -> str:
 
 def _plain(text: str) -> str:
     """
-    The text without characters that a page cannot have, or that turn text around.
+    Return the text without characters that HTML forbids or that reverse its direction.
     """
     return _UNPRINTABLE.sub("", text)

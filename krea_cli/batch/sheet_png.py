@@ -1,5 +1,5 @@
 """
-A contact sheet as PNG pages.  One of the homes of Pillow.
+Draw a contact sheet as PNG pages, with Pillow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_PIXELS = 40_000_000
 _SIDE, _GAP, _TEXT = 320, 24, 18
 _LINES = 4
 _HEAD = 80
-# Wide enough for a screen; a matrix with more columns goes on below.
+# A wider grid does not fit on a screen. Its cells are drawn in rows of four.
 _MAX_COLUMNS = 6
 _BACK, _INK, _DIM, _BAD, _LINE = "#fafafa", "#1c1c22", "#62626e", "#b3261e", "#d8d8de"
 
@@ -29,7 +29,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """
-    How many cells are beside each other, and how wide and high one is.
+    The number of cells in a row, and the width and height of a cell in pixels.
     """
 
     columns: int
@@ -48,7 +48,7 @@ class _Layout:
 
 def pages(sheet: Sheet) -> Iterator[Image.Image]:
     """
-    The pages of a sheet, each of at most 40 megapixels.
+    Yield the pages of a sheet, each of at most 40 megapixels.
     """
     cells = list(_in_rows(sheet))
     has_inputs = any(cell.before for row in cells for cell in row if cell)
@@ -61,7 +61,7 @@ def pages(sheet: Sheet) -> Iterator[Image.Image]:
 
 def _in_rows(sheet: Sheet) -> Iterator[list[Cell | None]]:
     """
-    The cells as they stand beside each other; None is an empty place.
+    Yield the cells in rows, with None for an empty place.
     """
     if sheet.is_grid and len(sheet.columns) <= _MAX_COLUMNS:
         for row in sheet.rows:
@@ -167,7 +167,7 @@ def _fitting(draw: ImageDraw.ImageDraw, text: str, size: int, width: float) -> s
 
 def _readable(text: str) -> str:
     """
-    The text on one line, in letters that the font of Pillow has.
+    Return the text on one line, with "?" for characters that the font lacks.
     """
     plain = " ".join(text.split())
     return "".join(each if each.isascii() or _has(each) else "?" for each in plain)
@@ -186,5 +186,5 @@ def _has(character: str) -> bool:
 def _font(size: int) -> Font:
     try:
         return ImageFont.load_default(size)
-    except (ImportError, OSError):  # this Pillow is without FreeType
+    except (ImportError, OSError):  # Pillow was built without FreeType
         return ImageFont.load_default()

@@ -1,8 +1,8 @@
 """
-Recognize a result by the sidecar beside it, where the lock does not list it.
+Recognize results by their sidecars, if the lock does not list them.
 
-A sidecar may come from anybody. It counts only if the file has the bytes that it names,
-and only for the service that it names.
+A sidecar may come from anybody. It counts only for the service that it names, and only
+if the file has the hash that it names.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from krea_cli.requests.recorded_request import (
 from krea_cli.runtime.json_tree import leaves, mapped
 
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, RecursionError)
-# Stands for an input file of a sidecar.
+# The start of placeholder URLs for the input files of a sidecar.
 _FILE = "https://krea.ai/sidecar/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarMatcher:
     """
-    Finds results on *disk* that came from the same request, by their sidecars.
+    A matcher that finds results on `disk` by the requests in their sidecars.
     """
 
     disk: ResultsOnDisk
@@ -46,8 +46,8 @@ class SidecarMatcher:
 
     def __call__(self, planned: Planned) -> LockLine | None:
         """
-        Return a line for the file of an item; None if it has no sidecar, or one of
-        another request or file.
+        Return a lock line for the existing file of an item. Return None if its sidecar
+        is missing, or describes another request or file.
         """
         path = sidecar_path(self.disk.path(planned.item.output))
         try:
@@ -79,7 +79,7 @@ class SidecarMatcher:
                 LockedFile(
                     path=output,
                     sha256=file["sha256"],
-                    # What was received of a converted file is not kept there.
+                    # A sidecar lacks the hash of the file before its conversion.
                     received_sha256=None if file["converted_from"] else file["sha256"],
                     size_bytes=file["size_bytes"],
                     media_type=file["media_type"],
@@ -88,7 +88,7 @@ class SidecarMatcher:
                 ),
             ),
         )
-        # Its values have the types that a lock needs, or this raises an error.
+        # Parsing the line again raises an error if a value has the wrong type.
         return LockLine.from_json(json.loads(line.text))
 
     def _is_same(self, planned: Planned, data: Mapping[str, Any]) -> bool:
@@ -104,14 +104,14 @@ class SidecarMatcher:
     def _is_input(self, mine: Input, its: Input) -> bool:
         if mine.key is None:
             return mine.is_same(its)
-        # Another item makes the input, and it is the file that lies there now.
+        # Another item makes this input, so the file that exists now counts.
         return mine.field == its.field and self.disk.sha256(mine.path) == its.sha256
 
 
 def _identity(planned: Planned, data: Mapping[str, Any]) -> Identity | None:
     """
-    Return the identity of the request in a sidecar; None if the sidecar does not have
-    all of the request.
+    Return the identity of the request in a sidecar. Return None if the model differs,
+    or if a part of the request is missing.
     """
     assert planned.request is not None  # noqa: S101  (it has an identity)
     replay = parse_sidecar(data, Path())

@@ -1,6 +1,6 @@
 """
-Find the source of a batch: a manifest, a table, a folder or a glob, and the lock that
-belongs to it.
+Find the source of a batch, and the lock that belongs to it. The source is a manifest, a
+table, a folder, a glob, or standard input.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """
-    *name* is what the lock calls it.  Paths are relative to *folder*: that of the
-    manifest or table, the one around a folder of inputs, or the current one, *cwd*.
+    The source of the items of a batch.
+
+    `name` is the source's name in the lock. Paths are relative to `folder`: the folder
+    of a manifest or table, the parent of a folder of inputs, or else `cwd`, the current
+    folder.
     """
 
     kind: Kind
@@ -49,17 +52,18 @@ class Source:
 
     def shown(self, name: str) -> str:
         """
-        Return a path relative to the folder as seen from the current one.
+        Return a path in the source's folder as seen from the current folder.
         """
         return shown_path(self.folder / name, self.cwd)
 
 
 def locate(text: str, cwd: Path) -> Source:
     """
-    Find out which kind of source is meant.
+    Find the source that the user named, and its kind.
 
     Raises:
-        UsageError: it is missing, or of no kind that can be read.
+        InputError: the source does not exist.
+        UsageError: the file cannot be read as a batch.
     """
     if text == "-":
         return Source(kind=Kind.STDIN, name="-", path=cwd, folder=cwd, cwd=cwd)
@@ -111,7 +115,7 @@ def _names_in(folder: Path) -> list[str]:
 
 class LockNeededError(UsageError):
     """
-    Nothing says where the lock should lie.
+    There is no default path for the lock, and `--lock` is missing.
     """
 
 
@@ -119,16 +123,17 @@ def lock_path(
     source: Source, option: str | None, output: str | None, *, cwd: Path, sandbox: bool
 ) -> Path:
     """
-    The lock of a source: the one of `--lock`, or one beside the source or, for a
-    folder and the glob of a folder, beside the outputs.
+    Return the path of a source's lock: the path of `--lock` if given, or else a file
+    beside the source. The lock of a folder, or of a glob for one folder, is beside the
+    outputs.
 
     Raises:
-        LockNeededError: `--lock` is needed, and missing.
+        LockNeededError: there is no default path, and `--lock` is missing.
     """
     ending = ".sandbox.lock" if sandbox else ".lock"
     if option is not None:
         path = Path(os.path.normpath(cwd / local_path(option)))
-        # A run in the sandbox must not mix with what was paid for.
+        # Results of the sandbox must not mix with results that were paid for.
         is_plain = sandbox and not path.name.endswith(ending)
         return (
             path.with_name(path.name.removesuffix(".lock") + ending)
@@ -149,8 +154,8 @@ def lock_path(
 
 def _folder_of_glob(source: Source) -> str | None:
     """
-    Return the name of the only folder whose files a glob matches; None if there may be
-    several, or if it has no name.
+    Return the name of the folder whose files a glob matches. Return None if there may
+    be several folders, or if the folder has no name.
     """
     *folders, _ = PurePath(source.name).parts if source.kind == Kind.GLOB else ("",)
     has_name = bool(folders) and folders[-1] not in ("..", "/")
@@ -160,8 +165,8 @@ def _folder_of_glob(source: Source) -> str | None:
 
 def with_file_names(output: str, source: Source, extension: str) -> str:
     """
-    Return the output name of files, as they are called themselves, if *output* names
-    only a folder for them.
+    Return the output template for files. If `output` names only a folder, add the stem
+    of the input file and `extension`.
     """
     if source.kind not in (Kind.FOLDER, Kind.GLOB):
         return output
@@ -182,10 +187,11 @@ def load(
     made: Collection[str] = (),
 ) -> tuple[manifest.Manifest | None, ReadEntries]:
     """
-    The manifest of a source, and what reads the files and tables that it names.
+    Return the manifest of a source, and a function that reads the files and tables that
+    it names. The manifest is None if it cannot be parsed.
 
-    *defaults* are the values of the command line.  Of a folder the files of one
-    *input_kind* are taken, without those that the lock lists as *made* from them.
+    `defaults` are the values of the command line. Of a folder, only files of
+    `input_kind` are used, except the results that the lock lists in `made`.
     """
 
     def read_entries(each: str, position: Position) -> entries.Entries:
@@ -203,7 +209,7 @@ def load(
             return _folder_entries(source, input_kind, made, problems)
         return read_entries(each, position)
 
-    # A prompt around a column of the same name belongs to each row, and is no default.
+    # Values of the command line are defaults, so that columns can set the same keys.
     only = manifest.PictureGroup(
         values={}, each=source.name, position_of=lambda _: COMMAND_LINE
     )
@@ -223,7 +229,7 @@ def check_not_empty(
     source: Source, problems: Problems, *, stdin: Callable[[], bytes]
 ) -> None:
     """
-    Report a glob that matches no file, and an empty standard input.
+    Report a glob that matches no file, or empty standard input.
     """
     if source.kind == Kind.GLOB:
         entries.entries_of(source.name, source.folder, COMMAND_LINE, problems)
@@ -277,7 +283,8 @@ def _folder_entries(
 
 def from_cwd(template: str, source: Source, cwd: Path) -> str:
     """
-    A path of the command line, as seen from the folder of the source.
+    Return a path of the command line, relative to the folder of the source. Absolute
+    paths stay absolute.
     """
     place = local_path(template)
     if Path(place).is_absolute() or source.folder == cwd:

@@ -1,5 +1,5 @@
 """
-Tables as spreadsheets and programs write them: CSV, TSV, and JSON lines.
+Read tables as spreadsheets and programs write them: CSV, TSV and JSON Lines.
 
 A byte order mark, CRLF, empty lines and a missing final line break make no difference.
 """
@@ -18,7 +18,7 @@ from krea_cli.errors import UsageError
 from krea_cli.requests.param import parse_json
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
-# No table of prompts is larger; a photo with a wrong name may be.
+# Tables of prompts are smaller. A larger file may be a photo with a wrong name.
 MAX_BYTES = 64 * 2**20
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -27,7 +27,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """
-    The cells of one row by their columns; an empty one is left out.
+    The cells of one row by column name, without the empty ones.
     """
 
     position: Position
@@ -37,7 +37,7 @@ class TableRow:
 @dataclass(frozen=True, slots=True)
 class Table:
     """
-    *columns* in the order of the table, *header* where they are named.
+    A table. `columns` are the column names in order, and `header` is their position.
     """
 
     header: Position
@@ -51,10 +51,12 @@ def is_table(name: str) -> bool:
 
 def read_table(data: bytes, name: str, problems: Problems) -> Table | None:
     """
-    The table in a file, whose *name* says by its ending how it is written.  What is
-    wrong with it goes to *problems*; None if nothing of it can be used.
+    Read a table, and add its problems to `problems`. Return None if no row is usable.
+
+    The extension of `name` decides about the format. The name "-" means JSON Lines from
+    standard input.
     """
-    # A cell may be as long as the table; how long a prompt may be, its model says.
+    # Cells may be as long as the table: the model decides how long a prompt may be.
     csv.field_size_limit(MAX_BYTES)
     text = _decode(data, name, problems)
     if text is None:
@@ -178,7 +180,7 @@ def _records(
     text: str, name: str, separator: str, problems: Problems
 ) -> Iterator[tuple[Position, list[str]]]:
     """
-    Each row that is not empty.  Rows count as a spreadsheet shows them.
+    Yield each row that is not empty. Rows are numbered as in a spreadsheet.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     number = 0
@@ -201,15 +203,17 @@ def _records(
 
 def _unified(cell: str) -> str:
     """
-    Line breaks in a cell are those of the system that saved it; a prompt has one kind.
+    Return the cell with Unix line breaks: a prompt must not depend on the system that
+    saved the table.
     """
     return cell.replace("\r\n", "\n").replace("\r", "\n") if "\r" in cell else cell
 
 
 def _separator(text: str, name: str, problems: Problems) -> str | None:
     """
-    Return the separator of the cells: a tab in TSV; in CSV the one that the header
-    uses, because spreadsheets write semicolons in many countries.
+    Return the separator of the cells: a tab in TSV, or the separator of the header in
+    CSV, because spreadsheets write semicolons in many countries. Return None if the
+    header could have several separators.
     """
     if Path(name).suffix.lower() == ".tsv":
         return "\t"
@@ -238,8 +242,8 @@ def _declared(text: str) -> str | None:
 
 def _without_declaration(text: str) -> str:
     """
-    Without the separator that spreadsheets let a file begin with; its line stays, so
-    that rows keep their numbers.
+    Return the text without the `sep=` line that spreadsheets understand. Its line break
+    stays, so that rows keep their numbers.
     """
     return text[text.index("\n") :] if _declared(text) and "\n" in text else text
 
@@ -254,7 +258,7 @@ def _width(text: str, separator: str) -> int:
 
 def _is_even(text: str, separator: str) -> bool:
     """
-    Tell whether all rows have as many cells as the header.
+    Return whether all rows have as many cells as the header.
     """
     try:
         reader = csv.reader(

@@ -1,7 +1,7 @@
 """
-Texts with words in braces, such as "a photo of {name}", filled in once.
+Fill in texts with words in braces, such as "a photo of {name}".
 
-What is filled in is never read as a template again: a cell with braces stays as it is.
+A value is never parsed as a template: braces in a cell stay unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WORD = re.compile(r"\s*([^\s:{}](?:[^:{}]*[^\s:{}])?)\s*(?::0?([0-9]{1,2}))?")
 @dataclass(frozen=True, slots=True)
 class Word:
     """
-    A word in braces; numbers are filled up with zeros to *width* digits.
+    A word in braces. Numbers are padded with zeros to `width` digits.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Template:
     """
-    A text in *pieces*: text as it is, and words in between.
+    A parsed text. `pieces` are its words, and the literal texts between them.
     """
 
     pieces: tuple[str | Word, ...]
@@ -40,8 +40,10 @@ class Template:
     @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> Template:
         """
+        Parse a text with words in braces.
+
         Raises:
-            ValueError: a brace is not closed, or has no word in it.
+            ValueError: a brace stands alone, or has no name in it.
         """
         pieces: list[str | Word] = []
         at = 0
@@ -58,10 +60,10 @@ class Template:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """
-        The text with the value of each word.
+        Return the text with a value for each word.
 
         Raises:
-            KeyError: there is no such word.
+            KeyError: a word has no value.
         """
         return "".join(
             piece.text(values[piece.name]) if isinstance(piece, Word) else piece
@@ -71,7 +73,7 @@ class Template:
 
 def names_in(text: str) -> list[str]:
     """
-    The words of a text; none of one that is not a template.
+    Return the words of a text, or an empty list if the text is not a valid template.
     """
     try:
         return Template.parse(text).names

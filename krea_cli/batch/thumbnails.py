@@ -1,5 +1,5 @@
 """
-Small pictures for contact sheets.
+Make thumbnails for contact sheets.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ QUALITY = 70
 
 def small_webp(path: Path, side: int) -> bytes:
     """
-    The picture as WebP, at most *side* pixels wide and high.
+    Return the picture as WebP bytes, at most `side` pixels wide and high.
 
     Raises:
-        DownloadError: it cannot be decoded here.
+        DownloadError: the file cannot be decoded.
     """
     encoded = io.BytesIO()
     images.thumbnail(path, (side, side)).save(encoded, "WEBP", quality=QUALITY)

@@ -1,7 +1,7 @@
 """
-The lines on which the keys of a TOML document stand, which `tomllib` does not give.
+Find the lines of the keys in a TOML document, which `tomllib` does not report.
 
-Only for text that `tomllib` has read without an error.
+The text must be valid TOML: parse it with `tomllib` first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[^,\]}\n#]*")
 
 class KeyLines:
     """
-    Finds the line of a key; of one that is not there, the line of its table.
+    The line numbers of keys, by path. A missing key has the line of its table.
     """
 
     def __init__(self, text: str) -> None:
@@ -42,7 +42,7 @@ class _Scanner:
         self._at = 0
         self._line, self._counted = 1, 0
         self._lines: dict[KeyPath, int] = {}
-        # How many tables each array of tables has so far.
+        # The number of tables so far in each array of tables.
         self._counts: dict[KeyPath, int] = {}
 
     def scan(self) -> Mapping[KeyPath, int]:
@@ -71,7 +71,8 @@ class _Scanner:
 
     def _inside(self, keys: KeyPath) -> KeyPath:
         """
-        A key below an array of tables belongs to the last table of the array.
+        Return the full path of a key. A key below an array of tables belongs to the
+        last table of the array.
         """
         path: KeyPath = ()
         for key in keys[:-1]:
@@ -97,7 +98,7 @@ class _Scanner:
                 keys.append(found[0])
             else:
                 found = _STRING.match(self._text, self._at)
-                assert found  # noqa: S101  (tomllib has read it)
+                assert found  # noqa: S101  (the text is valid TOML)
                 keys.append(tomllib.loads(f"key = {found[0]}")["key"])
             self._at = found.end()
             self._skip_blank()
@@ -118,7 +119,7 @@ class _Scanner:
 
     def _items(self, path: KeyPath, end: str) -> None:
         """
-        The values of an array or of an inline table.
+        Scan the values of an array or of an inline table.
         """
         self._at += 1
         index = 0

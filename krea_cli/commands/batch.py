@@ -155,7 +155,7 @@ def batch(
 
 def _params(arguments: Sequence[str]) -> Mapping[str, Any]:
     """
-    Return the fields by their names; a field that is given several times is a list, as
+    Return the fields by name. A field that is given several times becomes a list, as
     with `krea generate`.
     """
     found: dict[str, Any] = {}

@@ -1,5 +1,5 @@
 """
-The real run of a batch: submit, wait, save, and tell what became of each item.
+Carry out a batch: submit, wait, save, and report the outcome of each item.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
     from krea_cli.output.batch_progress import BatchProgress
 
-# Of the service's list.
+# The number of jobs to fetch from the service's list.
 MAX_LISTED = 100
-# How far back jobs may belong to a batch that has no lock, or none any more.
+# Without a lock, jobs from this period may belong to the batch.
 LOOK_BACK_SECONDS = 24 * 3600.0
 
 
@@ -82,7 +82,7 @@ def carry_out(
     Carry out the plan.
 
     Raises:
-        KreaError: not every item is there.
+        KreaError: an item failed or is unfinished, or the run ended early.
     """
     _warn_unusable(ctx, plan)
     if given.options.looks_for_lost_jobs and any(step.is_paid for step in plan.steps):
@@ -116,11 +116,12 @@ def carry_out(
 
 def _prepare_lock(lock_file: LockFile, files: BatchFiles, plan: Plan) -> None:
     """
-    Write what only this machine's journal has to the lock, so that other machines
-    neither repeat nor lose it. Nothing is paid for that the lock could not record.
+    Add to the lock the lines that only this machine's journal has, so that other
+    machines neither repeat nor lose these requests. If the run will pay, first check
+    that the results and the lock can be written.
 
     Raises:
-        StorageError: the lock or a result could not be written.
+        StorageError: the lock or a result cannot be written.
     """
     is_new = not lock_file.path.exists()
     _make_folder(lock_file.path.parent)
@@ -145,7 +146,8 @@ def _run(
     progress: BatchProgress,
 ) -> KreaError | None:
     """
-    Carry out the run, and report its events; return why the lock lacks some of them.
+    Carry out the run, and report its events. Return the error that kept lines out of
+    the lock, or None if the lock is complete.
 
     Raises:
         KreaError: the run ended early.
@@ -190,22 +192,22 @@ def _make_folder(folder: Path) -> None:
 
 def _close_lock(lock_file: LockFile, run: BatchRun) -> KreaError | None:
     """
-    Sort the lock, with the lines that it could not take before; return the error if it
-    still cannot be written. That must not hide what became of the run.
+    Sort the lock, and add the lines that could not be written before. Return the error
+    if that fails, instead of raising it: it must not hide the outcome of the run.
     """
     if not run.unwritten and not lock_file.path.exists():
         return None
     try:
         lock_file.replace(run.unwritten)
     except KreaError as exc:
-        # Something may have been submitted, so this is not an error of usage.
+        # Jobs may have been submitted, so this must not look like a usage error.
         return StorageError(exc.message, hint=exc.advice)
     return None
 
 
 def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
     """
-    Return the items that the run has work with.
+    Return the items that the run has to work on, for the progress display.
     """
     return BatchWork(
         models={
@@ -226,11 +228,11 @@ def _warn_unusable(ctx: CliContext, plan: Plan) -> None:
 
 def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     """
-    Look at the service's list once: a machine may have died before its lock was saved,
-    or the lock may be lost with all its lines.
+    Check the service's list of jobs once for jobs that are missing from the lock. A
+    machine may have died before its lock was saved, or the lock may be lost.
 
     Raises:
-        UnconfirmedSubmissionError: with --sure, there are jobs that may be ours.
+        UnconfirmedSubmissionError: with `--sure`, a job may belong to this batch.
         KreaError: the list cannot be fetched.
     """
     newest = lock.newest
@@ -241,7 +243,8 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
         if is_sure:
             raise
         return
-    # Krea's list does not name the models of jobs, and the lock has whole seconds.
+    # Krea's list has no models, so only times can be compared. The lock has whole
+    # seconds.
     found = [
         job.job_id
         for job in listed
@@ -280,7 +283,7 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
 @dataclass
 class _Work:
     """
-    The collaborators of a run over a batch, as it needs them.
+    The collaborators of a run over a batch.
     """
 
     ctx: CliContext
@@ -314,9 +317,9 @@ class _Work:
 
     def tools(self) -> BatchTools:
         ctx = self.ctx
-        # The first use of a collaborator must not be in two threads at once.
+        # Create the collaborators now: two threads must not create one at once.
         for each in (ctx.database, ctx.journal, ctx.tracker, ctx.jobs, ctx.records):
-            assert each is not None  # noqa: S101  (it is made now)
+            assert each is not None  # noqa: S101  (accessing it creates it)
         return BatchTools(
             submit=self._submit,
             fetch=ctx.jobs.fetch,
@@ -344,7 +347,7 @@ class _Work:
 
     def prepare(self, plan: Plan) -> None:
         """
-        Make what several threads are going to use.
+        Create the submitters that several threads will share.
         """
         for step in plan.steps:
             if step.is_paid:
@@ -417,7 +420,7 @@ class _Work:
 
 class _TimedPoller(Poller):
     """
-    A poller that has the times of the jobs it is given.
+    A poller that also adds its jobs to `timing`, which decides when to poll next.
     """
 
     def __init__(self, timing: PollTiming, *args: Any, **options: Any) -> None:

@@ -12,7 +12,7 @@ from krea_cli.errors import Action, Hint, Step
 from krea_cli.operations.batch_outcome import ItemOutcome
 from krea_cli.output.human.format_text import dollars
 
-# Gives the name of a file as seen from the current folder.
+# Returns the name of a file as seen from the current folder.
 Shown = Callable[[str], str]
 
 _ACTIONS = {
@@ -37,7 +37,7 @@ _COUNTED = {
     Sign.UNCONFIRMED: "unconfirmed",
     Sign.UNUSABLE: "unusable",
 }
-# By the state of an outcome; those that are missing here are called what they are.
+# The words for states of outcomes. Other states are shown by their names.
 _SHARED = "same as another item"
 _STATES = {
     "fetched": "downloaded",
@@ -72,8 +72,8 @@ _FREE = ("failed", "cancelled")
 
 def automatic_values(plan: Plan) -> list[str]:
     """
-    Return a note for each value that krea chose for requests that are to be paid, with
-    how many items have it.
+    Return a note for each value that krea chose for requests to pay for, with the
+    number of items that have it.
     """
     counts = Counter(
         f"{choice.field} {choice.value} ({choice.reason})"
@@ -106,7 +106,7 @@ def action_of(step: PlanStep, shown: Shown) -> str:
 
 def plan_summary(plan: Plan) -> str:
     """
-    Return how many items there are of each kind, and the estimate for all of them.
+    Return the number of items for each action, and the estimate for all of them.
     """
     counts = Counter[str]()
     for step in plan.steps:
@@ -152,11 +152,11 @@ def unconfirmed_hints(
     steps: Sequence[PlanStep], make_again: Callable[[str, str, str], str]
 ) -> list[Hint]:
     """
-    Return the ways to resolve unconfirmed items. This computer can look for the jobs of
-    its own requests only.
+    Return the ways to resolve unconfirmed items. This computer can only look for the
+    jobs of its own requests.
 
     `make_again` builds a hint from its first words, the words for the item, and the
-    value of --again.
+    value of `--again`.
     """
     hints = list[Hint]()
     names = [step.shown for step in steps if step.is_elsewhere]
@@ -173,7 +173,7 @@ def unconfirmed_hints(
 
 def line_of(outcome: ItemOutcome, shown: Shown) -> str:
     """
-    Return the line about an item that has ended; empty where there is no news.
+    Return the line about an item that has ended, or "" if there is no news.
     """
     step, state = outcome.step, outcome.state
     name = step.shown
@@ -200,7 +200,7 @@ def _end_of(outcome: ItemOutcome) -> str:
 
 def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     """
-    Return how many items ended in each way, and what this run cost.
+    Return the number of items for each outcome, and the cost of this run.
     """
     counts = Counter(map(_end_of, outcomes))
     parts = [f"{counts[s]} {_STATES.get(s, s)}" for s in _ORDER if counts[s]]

@@ -1,6 +1,6 @@
 """
 Plan a batch: read its source, its lock and the journal, and decide what each item
-needs. Nothing is sent.
+needs. Planning sends nothing.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from krea_cli.catalog.model import Model
     from krea_cli.inputs.resolver import InputResolver
 
-# The extension of results whose kind is known.
+# The extensions of results, by kind.
 _EXTENSIONS = {"image": "png", "video": "mp4", "3d": "glb"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchGiven:
     """
-    A source as the user names it, the *defaults* of the command line for its items, and
-    how the run goes about them.
+    The user's input: the source as named on the command line, the `defaults` for its
+    items, and the options of the run.
     """
 
     source: str
@@ -59,7 +59,7 @@ class BatchGiven:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlanning:
     """
-    Everything that a plan is made of, so that it can be made again after the run.
+    Everything that a plan depends on, so that the plan can be made again after the run.
     """
 
     source: sources.Source
@@ -82,7 +82,7 @@ class BatchPlanning:
 
     def lock(self) -> Lock:
         """
-        Read the lock, and those that it uses as a cache.
+        Read the lock, and the other locks that it uses as a cache.
         """
         others: list[LockLine] = []
         for name in self.manifest.also:
@@ -97,7 +97,7 @@ class BatchPlanning:
         Plan all items.
 
         Raises:
-            UsageError: --again names an output that is not there.
+            UsageError: `--again` names an output that does not exist.
         """
         lock, closed = self._without_closed(lock)
         sandbox = self.sandbox_lock.read() if self.sandbox_lock else []
@@ -118,8 +118,8 @@ class BatchPlanning:
 
     def _without_closed(self, lock: Lock) -> tuple[Lock, list[LockLine]]:
         """
-        Return the lock without requests that the user has stopped tracking on this
-        computer, and the lines that say so.
+        Close the requests that the user has stopped tracking on this computer. Return
+        the new lock, and the lines to add to its file.
         """
         closed, of_others = (
             closed_lines(lines, self.keys.closed, now=self.now)
@@ -132,9 +132,8 @@ class BatchPlanning:
 
     def note_interrupted(self, steps: Iterable[PlanStep]) -> None:
         """
-        Add to the lock the requests of an interrupted run that only the journal knows:
-        whether Krea accepted them is not known, and another machine must not repeat
-        them.
+        Add requests of an interrupted run to the lock, if only the journal has them.
+        Krea may have accepted them, so another machine must not repeat them.
         """
         lock = self.lock()
         journal_lines = self._journal_lines(lock)
@@ -159,7 +158,8 @@ class BatchPlanning:
 
 class _JournalLines:
     """
-    Gives the planner what the journal knows of a request, and the lock does not.
+    The lines of the journal about a request, for the planner. Jobs that the lock lists
+    as completed are left out.
     """
 
     def __init__(self, planning: BatchPlanning, holders: Mapping[str, Any]) -> None:
@@ -195,7 +195,7 @@ class _JournalLines:
 
 def _of_its_file(line: LockLine) -> LockLine:
     """
-    The line under the name of the file that it has, which may be that of another item.
+    Return the line under the name of its file, which may be the output of another item.
     """
     names = [file.path for file in line.files]
     if not names or line.output in names:
@@ -208,7 +208,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     Read the source, and build and check the request of each item.
 
     Raises:
-        UsageError: something in it cannot be used; names every problem.
+        UsageError: the source has problems; the error lists all of them.
     """
     check_webhook(given.webhook)
     cwd, models = Path.cwd(), _Models(ctx, given)
@@ -232,7 +232,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
             source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
         )
     except sources.LockNeededError:
-        # An empty source is the mistake to name first.
+        # Report an empty source first: --lock would not help there.
         sources.check_not_empty(source, problems, stdin=stdin)
         problems.raise_if_any()
         raise
@@ -302,7 +302,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
 @dataclass(frozen=True, slots=True)
 class _Models:
     """
-    The models of the catalog, and, without validation, unlisted ones.
+    The models of the catalog. Without validation, unlisted models are usable, too.
     """
 
     ctx: CliContext
@@ -310,8 +310,10 @@ class _Models:
 
     def find(self, name: str | None) -> Model:
         """
+        Return the model with this name, or the default model for None.
+
         Raises:
-            UnknownModelError: there is no such model.
+            UnknownModelError: the model does not exist.
         """
         wanted = self.ctx.settings.model if name is None else name
         try:
@@ -324,7 +326,7 @@ class _Models:
 
     def extension_of(self, name: str | None) -> str | None:
         """
-        Return the extension of a model's results, None if it is not known beforehand.
+        Return the extension of a model's results, or None if it is unknown.
         """
         try:
             return _EXTENSIONS.get(self.find(name).result_kind or "")
@@ -334,10 +336,10 @@ class _Models:
 
 def _made_files(lock: Path) -> list[str]:
     """
-    Return the files that a lock lists.
+    Return the paths of the files that a lock lists.
 
     Raises:
-        KreaError: it cannot be read.
+        KreaError: the lock cannot be read.
     """
     try:
         return [file.path for line in LockFile(lock).read() for file in line.files]
@@ -350,10 +352,11 @@ def _check_files(
     ctx: CliContext, given: BatchGiven, defaults: Mapping[str, Any], models: _Models
 ) -> None:
     """
-    Check what files as a source need beside them.
+    Check that there is a prompt if the source has only files and the model needs a
+    prompt. Explain `{name}` in the output name.
 
     Raises:
-        UsageError: the model needs a prompt, and files have none.
+        UsageError: the prompt is missing.
     """
     if "{name}." in defaults.get("output", ""):
         ctx.console.note(
@@ -373,7 +376,8 @@ def _check_files(
 
 def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
     """
-    Return a function that passes each text on once: many items may have one in common.
+    Return a function that passes on each text once: many items may cause the same
+    warning.
     """
     seen = set[str]()
 
@@ -389,15 +393,16 @@ def selected(
     ctx: CliContext, given: BatchGiven, plan: Plan, budget: float | None
 ) -> Plan:
     """
-    Return the part of the plan that this run carries out, after checking that it may.
+    Return the part of the plan that this run carries out. Check first that the run is
+    allowed to.
 
     Raises:
-        UsageError: --only names an output that is not there.
+        UsageError: `--only` names an output that does not exist.
         TargetExistsError: files are in the way.
-        CostError: it is too expensive.
+        CostError: the plan is too expensive.
     """
     options, shard = given.options, given.options.parsed_shard()
-    # What is left out later must not move anything to another shard.
+    # Assign shards first: leaving steps out must not move others between shards.
     shards = {} if shard is None else selection.shards_of(plan, shard.count)
     if options.only:
         plan = selection.only(plan, options.only)
@@ -408,7 +413,7 @@ def selected(
             else selection.limited_in_shards(plan, shards, options.limit)
         )
     if options.submits:
-        # Each shard looks at the whole plan, so that all of them refuse, or none.
+        # Check the whole plan in each shard, so that either all shards refuse or none.
         check_free(plan)
         limit = given.max_cost
         check_cost(
@@ -432,7 +437,7 @@ def _from_source(
     defaults: Mapping[str, Any], source: sources.Source, cwd: Path
 ) -> dict[str, Any]:
     """
-    The defaults of the command line, with paths as seen from the folder of the source.
+    Return the defaults of the command line, with paths relative to the source's folder.
     """
 
     def moved(text: str) -> str:

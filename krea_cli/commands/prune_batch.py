@@ -1,5 +1,5 @@
 """
-Delete the results of a batch that no item wants any more.
+Delete the results of a batch that belong to no item any more.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def prune_batch(
     lock: Lock,
 ) -> None:
     """
-    List the results, ask, and delete them.
+    List the unused results, ask the user, and delete them.
 
     Raises:
-        UsageError: nobody can be asked, and --yes is missing.
-        StorageError: the lock could not be written, or a file not be deleted.
+        UsageError: `--yes` is missing, and there is no terminal for the question.
+        StorageError: the lock could not be written, or a file could not be deleted.
     """
     if plan.unlisted:
-        # As after any run: other machines must not pay for it again.
+        # As in any run, the lock gets these lines: other machines must not pay again.
         planning.lock_file.append(plan.unlisted)
     folder = planning.source.folder
     found = unused_files(plan, lock, folder)
@@ -40,7 +40,7 @@ def prune_batch(
             path = planning.shown(each.file.path)
             ctx.console.note(f"{path} is kept: {each.fault}")
         elif not given.options.yes:
-            # Nobody is asked with --yes, and the results list what was deleted.
+            # With --yes, krea does not ask, and the results list the deleted files.
             ctx.console.note(planning.shown(each.file.path))
     if not doomed:
         ctx.console.note("Nothing to delete.")
@@ -72,10 +72,10 @@ def prune_batch(
 
 def _is_confirmed(ctx: CliContext, count: int) -> bool:
     """
-    Ask whether to delete so many files.
+    Ask whether to delete `count` files.
 
     Raises:
-        UsageError: nobody is there to be asked.
+        UsageError: there is no terminal for the question.
     """
     if not ctx.prompter.is_interactive or ctx.invocation.flags.quiet:
         command = same_command(

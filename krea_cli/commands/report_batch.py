@@ -1,6 +1,6 @@
 """
-Report what becomes of the items of a batch: each as it ends, then all of them, or what
-a signal left behind.
+Report the outcome of a batch: each item as it ends, and then a summary, or the state
+after a signal.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from krea_cli.runtime import shell_words, signals
 if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
 
-# More jobs of one run have one word in a command, which stays short.
+# A command names up to this many jobs of a run, and otherwise the run, to stay short.
 MAX_NAMED = 1
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
@@ -58,7 +58,7 @@ _ONLY_ONCE = ("--again", "--limit")
 
 class BatchReport:
     """
-    Tells what becomes of the items: each as it ends, then all of them.
+    The report of a run: each item as it ends, and then a summary.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class BatchReport:
         if job is not None and outcome.state not in ("running", "submitted"):
             ctx.tracker.ended_without_result(job.job_id)
         line = line_of(outcome, self._shown)
-        # One line is enough where both streams are the same terminal.
+        # If both streams are the same terminal, one line for the item is enough.
         is_shown = line and progress.shows_lines and ctx.console.is_one_terminal
         if not is_shown:
             ctx.console.result([self._result(outcome)])
@@ -133,8 +133,8 @@ class BatchReport:
 
     def interrupted(self, signum: int, run: BatchRun) -> KreaError:
         """
-        Return the error that says what is saved, what keeps running, and how to go on;
-        after cancelling the jobs if that was asked for.
+        Return the error for a signal: what is saved, what keeps running, and how to
+        continue. With `--cancel-on-interrupt`, cancel the running jobs first.
         """
         ctx = self._ctx
         signals.ignore()
@@ -160,8 +160,8 @@ class BatchReport:
         self, error: KreaError, run: BatchRun, not_written: KreaError | None
     ) -> KreaError:
         """
-        Return the error that ended the run before its time, with what is saved, what
-        keeps running, and how to go on.
+        Return the error that ended the run, together with what is saved, what keeps
+        running, and how to continue. `not_written` is the error of an incomplete lock.
         """
         running, completed = self._open_jobs(run)
         words = [error.message, *self._state(run, running, completed)]
@@ -171,8 +171,7 @@ class BatchReport:
 
     def leave(self, run: BatchRun) -> None:
         """
-        Let the tracker know of what the run has saved, for another report than this
-        one.
+        Tell the tracker which jobs are finished, because another report follows.
         """
         running, completed = run.open_jobs()
         for job_id in self._ctx.tracker.summary().pending:
@@ -181,11 +180,11 @@ class BatchReport:
 
     def _open_jobs(self, run: BatchRun) -> tuple[list[str], list[str]]:
         """
-        Return the jobs that run, and those that are completed and not saved. No other
-        report needs to name them.
+        Return the running jobs, and the completed jobs that are not saved. Mark all
+        jobs as reported, so that no other report repeats them.
         """
         running, completed = run.open_jobs()
-        # A job that came in the last moment is known to the tracker alone.
+        # Only the tracker knows a job that arrived at the last moment.
         known = {*running, *completed, *run.finished_jobs()}
         pending = self._ctx.tracker.summary().pending
         running += [job for job in pending if job not in known]
@@ -212,13 +211,14 @@ class BatchReport:
     @property
     def _billed(self) -> str:
         """
-        The words about money for jobs that run: the sandbox bills nothing.
+        Return the words about the cost of running jobs, or "" in the sandbox.
         """
         return "" if self._ctx.service.is_sandbox else " and will be billed"
 
     def _references(self, job_ids: Sequence[str]) -> list[str]:
         """
-        Return words that mean the jobs: one for several jobs of the same run.
+        Return references to the jobs for a command line. Several jobs of a run have one
+        reference.
         """
         runs = dict.fromkeys(job_ids, "")
         with suppress(JournalError):
@@ -233,8 +233,8 @@ class BatchReport:
 
     def _make_again(self, lead: str, what: str, which: str) -> str:
         """
-        Return the hint with the command that makes items again; `which` is the value
-        of --again.
+        Return the hint with the command that makes items again. `which` is the value of
+        `--again`.
         """
         billed = " (billed)" if self._billed else ""
         lead = f"{lead} {what} again{billed}"
@@ -252,8 +252,8 @@ class BatchReport:
 
     def _continue(self, *, again: bool, lead: str = "Continue") -> str:
         """
-        Return the hint with the command that continues, and pays for nothing twice;
-        *again* has it make cancelled items again.
+        Return the hint with the command that continues without paying twice. With
+        `again`, this command also makes cancelled items again.
         """
         options, argv = self._given.options, self._ctx.invocation.argv
         if self._given.source == "-":
@@ -290,11 +290,11 @@ class BatchReport:
         not_written: KreaError | None,
     ) -> None:
         """
-        Tell the sum of all, and hand it on to the next step of a workflow.
-        *not_written* is the error of a lock that lacks what happened.
+        Report the summary, and pass it on to the next step of a GitHub workflow.
+        `not_written` is the error of an incomplete lock.
 
         Raises:
-            KreaError: not every item is there.
+            KreaError: an item failed or is unfinished, or the lock is incomplete.
         """
         ctx, outcomes = self._ctx, list(run.outcomes.values())
         ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
@@ -330,8 +330,8 @@ class BatchReport:
         not_written: KreaError | None,
     ) -> list[KreaError]:
         """
-        Return what is wrong, each item with its name; what many items have in common,
-        once.
+        Return the errors of the run, each with the name of its item. An error that many
+        items have in common is returned once.
         """
         outcomes = list(run.outcomes.values())
         errors = list[KreaError]()
@@ -352,7 +352,8 @@ class BatchReport:
         is_about_lock = run.ended_by is not None and run.ended_by is run.write_error
         if not_written is not None and not (is_about_lock and left):
             errors.append(not_written)
-        # A lock that could be written in the end is no trouble of a complete run.
+        # An earlier error of the lock does not matter if the lock could be written in
+        # the end and all items were submitted.
         if run.ended_by is not None and (left or not is_about_lock):
             errors.append(_with_unsubmitted(run.ended_by, left))
         elif left:
@@ -363,7 +364,8 @@ class BatchReport:
 
     def _with_state(self, error: KreaError, outcome: ItemOutcome) -> KreaError:
         """
-        Add to an error that kept a job from being looked at what that means.
+        Add to an error that the job could not be checked and may still complete. Other
+        errors are returned unchanged.
         """
         is_known = not isinstance(error, UnknownJobError | JobDeletedError)
         if outcome.state != "unchecked" or not is_known or not outcome.job:
@@ -422,7 +424,7 @@ class BatchReport:
 
 def _job_of(step: PlanStep, state: str, *, files: Sequence[LockedFile] = ()) -> Job:
     """
-    Return the job of an item that this run has nothing to do with, as the lock has it.
+    Return the job of an item without work in this run, as the lock records it.
     """
     line, request = step.line or step.found, step.planned.request
     files = files or (line.files if line else ())
@@ -448,18 +450,18 @@ def _job_of(step: PlanStep, state: str, *, files: Sequence[LockedFile] = ()) -> 
 
 def _named(error: KreaError, step: PlanStep) -> KreaError:
     """
-    Return the error with the name of its item.
+    Return the error with the name of its item in the message.
     """
     message = error.message
     job = f"Job {error.job_id} "
-    # Whether a job that is gone was billed is not known.
+    # It is unknown whether a deleted job was billed.
     is_gone = isinstance(error, UnknownJobError | JobDeletedError)
     if message.startswith(job) and not is_gone:
         message = f"{step.shown} {message.removeprefix(job)}"
     elif step.shown not in message:
         message = f"{step.shown}: {message}"
     if isinstance(error, WaitTimeoutError | UnconfirmedSubmissionError):
-        # The batch itself goes on with the job, and saves it under its name.
+        # The same batch command continues with the job, so other advice would mislead.
         return error.but(message=message, advice=())
     if isinstance(error, JobFailedError | JobCancelledError) and not is_gone:
         kind = "Failed" if isinstance(error, JobFailedError) else "Cancelled"
@@ -471,8 +473,8 @@ def _named(error: KreaError, step: PlanStep) -> KreaError:
 
 def _end_of(outcome: ItemOutcome) -> str:
     """
-    Return how an item ended, as far as that decides about what to do next: a rejected
-    request was no job, and blocked items follow those that they need.
+    Return the state of an item, for the choice of hints. A rejected request has no job,
+    and counts as not submitted.
     """
     if outcome.state in ("failed", "cancelled"):
         has_job = outcome.job is not None or outcome.step.sign == Sign.ENDED
@@ -482,7 +484,7 @@ def _end_of(outcome: ItemOutcome) -> str:
 
 def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
     """
-    Return the error that ended all submission, with how many items it kept back.
+    Return the error that stopped submission, with the number of items not submitted.
     """
     if isinstance(error, UnconfirmedSubmissionError):
         error = UnconfirmedSubmissionError(

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None:
     """
-    Carry out what the options say.
+    Carry out, show, check or prune the batch, as the options say.
 
     Raises:
-        KreaError: not every item is there.
+        KreaError: an item failed or is unfinished, or is not up to date with `--check`.
     """
     step = collaborators.github_step(ctx)
     planning = prepare_batch(ctx, given)
@@ -88,7 +88,7 @@ def _plan_and_run(
         raise
     except KreaError:
         if options.sheet is not None:
-            # It must not hide why the run has failed.
+            # An error of the sheet must not hide why the run has failed.
             try:
                 _write_sheet(ctx, given, planning)
             except KreaError as exc:
@@ -100,7 +100,7 @@ def _plan_and_run(
 
 def _show(ctx: CliContext, planning: BatchPlanning, plan: Plan) -> None:
     """
-    Show the plan, and its price.
+    Show the plan and its price.
     """
     ctx.console.result(_items_of(ctx, planning, plan))
     for note in automatic_values(plan):
@@ -123,8 +123,11 @@ def _check_affordable(
     ctx: CliContext, given: BatchGiven, planning: BatchPlanning, plan: Plan
 ) -> None:
     """
+    Check that the run itself would begin.
+
     Raises:
-        CostError, TargetExistsError: the run itself would not begin.
+        CostError: the plan is too expensive.
+        TargetExistsError: files are in the way.
     """
     from dataclasses import replace
 
@@ -134,9 +137,11 @@ def _check_affordable(
 
 def _check_usable(plan: Plan) -> None:
     """
+    Check that the inputs of all items are usable.
+
     Raises:
-        InputError: the inputs of all items are unusable, so that the run would fail.
-        CombinedError: some are.
+        InputError: the input of the only item is unusable.
+        CombinedError: inputs are unusable, in a plan with several items.
     """
     errors = _unusable(plan)
     if not errors:
@@ -157,7 +162,7 @@ def _unusable(plan: Plan) -> list[KreaError]:
 
 def _about_inputs(errors: Sequence[KreaError]) -> str:
     """
-    Return the hint to mend the inputs, which names the first one.
+    Return the hint to provide or correct the inputs, with the first error.
     """
     more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
     return f"Provide the input files, or correct their names: {errors[0].message}{more}"
@@ -167,8 +172,8 @@ def _without_kept(
     ctx: CliContext, planning: BatchPlanning, plan: Plan, lock: Lock
 ) -> Plan:
     """
-    Return the plan without the orphans that `--prune` leaves alone, such as edited
-    files; note them instead.
+    Return the plan without orphans that `--prune` would keep, such as edited files.
+    Report those orphans in notes.
     """
     if not plan.orphans:
         return plan
@@ -198,10 +203,10 @@ def _check(
     github: GithubStep | None,
 ) -> None:
     """
-    Show what is to be done, also to the step of a workflow.
+    Show the items that are not up to date, also in the summary of a workflow step.
 
     Raises:
-        OutOfDateError: there is something to do.
+        OutOfDateError: an item is not up to date, or a file belongs to no item.
     """
     if given.options.sheet is not None:
         _write_sheet(ctx, given, planning)

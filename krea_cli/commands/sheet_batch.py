@@ -20,10 +20,11 @@ from krea_cli.files.atomic_file import AtomicFile
 
 def write_sheet(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> None:
     """
-    Write a sheet of all results as they are now; it replaces an earlier one.
+    Write a contact sheet of all results that exist now. It replaces an earlier sheet.
 
     Raises:
-        StorageError: it cannot be written.
+        UsageError: the path is the output of an item.
+        StorageError: the sheet cannot be written.
     """
     disk = ResultsOnDisk(planning.source.folder)
     plan = planning.plan(given, planning.lock(), disk)

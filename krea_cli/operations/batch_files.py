@@ -47,12 +47,12 @@ class ItemTarget(OutputTarget):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPublisher(Publisher):
     """
-    Publishes the results of an item under its names.
+    A publisher that saves the results of an item under its names.
 
-    `known` has the files listed in the lock, by path: downloading them again must
-    produce the same bytes, and those in `keeps` were edited by hand and stay.
-    `is_as_planned` says whether a file that may be replaced is unchanged since the plan
-    was made. `received` collects the hash of each downloaded file.
+    `known` has the files listed in the lock, by path. Downloading them again must
+    produce the same bytes. The files in `keeps` were edited by hand and stay.
+    `is_as_planned` returns whether a file that may be replaced is unchanged since the
+    plan was made. `received` collects the hash of each downloaded file.
     """
 
     known: Mapping[str, LockedFile]
@@ -67,7 +67,8 @@ class ItemPublisher(Publisher):
         Publish a file, as `Publisher.place` does.
 
         Raises:
-            DownloadError: the file differs from the one received the first time.
+            DownloadError: the file differs from the first download.
+            TargetExistsError: the file in its place was changed meanwhile.
         """
         path = str(target)
         known = self.known.get(path)
@@ -105,9 +106,9 @@ class BatchFiles:
     The results of a batch in `folder`.
 
     `disk` is the state seen by the plan. `downloader` builds the downloader of one
-    item, `naming` provides what it needs to know about a job. `finish` writes the
-    sidecar of a saved job and records unmet expectations. `saved` collects jobs with
-    their files, by the outputs of their items.
+    item, and `naming` returns the fields for the file names of a job. `finish` writes
+    the sidecar of a saved job and records unmet expectations. `saved` collects jobs
+    with their files, by the outputs of their items.
     """
 
     folder: Path
@@ -140,7 +141,7 @@ class BatchFiles:
             has_sidecar=step.planned.item.sidecar,
         )
         downloader = self.downloader(step, target, publisher)
-        # Files of earlier runs have other names.
+        # Files that earlier runs recorded have other names.
         found = bare = replace(job, files=())
         for found in downloader.save(
             bare, self.naming(job), first=1, several=len(job.urls) > 1
@@ -155,7 +156,7 @@ class BatchFiles:
         Copy the file of an equal result.
 
         Raises:
-            StorageError: it cannot be copied.
+            StorageError: the file cannot be copied, or was changed meanwhile.
         """
         source, target = str(step.copy_of), Path(self._place(step.output))
         changed = f"{shown_path(self._place(source))} was changed meanwhile"
@@ -183,7 +184,7 @@ class BatchFiles:
 
     def _publisher(self, step: PlanStep) -> ItemPublisher:
         item = step.planned.item
-        # A new job may give other bytes than the one before.
+        # A new job may produce other bytes than the job before it.
         files = step.line.files if step.line and step.sign not in PAID else ()
         known = {self._place(file.path): file for file in files}
         return ItemPublisher(
@@ -197,8 +198,8 @@ class BatchFiles:
 
     def check_folders(self, steps: Iterable[PlanStep]) -> None:
         """
-        Check that the results of the steps can be saved. This is called before anything
-        is paid for.
+        Check that the results of the steps can be saved. Call this before anything is
+        paid for.
 
         Raises:
             StorageError: a folder is not writable, is a file, or its disk is full.
@@ -207,7 +208,7 @@ class BatchFiles:
         existing = set[Path]()
         for folder in sorted(folders):
             while not folder.exists() and folder != folder.parent:
-                folder = folder.parent  # noqa: PLW2901  (the folder that it will be in)
+                folder = folder.parent  # noqa: PLW2901  (the nearest existing one)
             existing.add(folder)
         for folder in sorted(existing):
             check_folder(Path(shown_path(folder)))

@@ -32,7 +32,7 @@ Files = Sequence[LockedFile]
 
 class BatchPoller(Protocol):
     """
-    Polls jobs, like `jobs.polling.Poller`.
+    A poller of jobs, like `jobs.polling.Poller`.
     """
 
     @property
@@ -55,10 +55,10 @@ class BatchTools:
 
     `submit` builds the request of a step and submits it. It calls the given gate before
     each try; an exception from the gate prevents sending. `fetch` returns the current
-    state of a job, `fetch_many` that of jobs found in a list. `save` saves the results
-    of a completed job under the name of the step, and `copy` copies the file of an
-    equal result; both return the files. `record` appends lines to the lock. `poller`
-    builds the poller, given a sleep function.
+    state of a job. `fetch_many` returns the jobs that it finds in the service's list,
+    by id. `save` saves the results of a completed job under the name of the step, and
+    `copy` copies the file of an equal result; both return the files. `record` appends
+    lines to the lock. `poller` builds the poller, given a sleep function.
     """
 
     submit: Callable[[PlanStep, Callable[[], None]], KeyedJob]
@@ -75,9 +75,9 @@ class BatchTools:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
     """
-    When the run ends.
+    The limits of a run.
 
-    `deadline` is its end on the monotonic clock. If `waits` is false, it ends when
+    `deadline` is its end on the monotonic clock. If `waits` is False, the run ends when
     everything is submitted.
     """
 
@@ -92,9 +92,9 @@ class ItemOutcome:
     """
     The outcome of one item in this run.
 
-    `state` is made, fetched, unchanged, submitted, running, unsubmitted, unchecked
-    (there is a job, but not its status), failed, cancelled, unsaved, unconfirmed,
-    blocked, conflict or unusable. `is_paid` says that this run pays for it.
+    `state` is made, fetched, unchanged, submitted, running, unsubmitted, unchecked (the
+    status of its job is unknown), failed, cancelled, unsaved, unconfirmed, blocked,
+    conflict or unusable. `is_paid` says that this run pays for the item.
     """
 
     step: PlanStep
@@ -184,8 +184,8 @@ def blocked(
 
 def state_of(error: KreaError, *, has_job: bool) -> str:
     """
-    Return the state of an item with an error. One that only kept its job from being
-    looked at says nothing about the job.
+    Return the state of an item with an error. An error that only prevented checking the
+    job makes it "unchecked".
     """
     if isinstance(error, UnconfirmedSubmissionError):
         return "unconfirmed"

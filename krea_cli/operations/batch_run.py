@@ -65,7 +65,7 @@ SUBMIT_AT_ONCE, SAVE_AT_ONCE = 16, 4
 MAX_UNCONFIRMED = 3
 # Errors that would affect every other request as well.
 _ENDS_SUBMISSION = (NoTokenError, BalanceError, ServiceError, JournalError)
-# Signals are obeyed between two steps of waiting, which Windows does not interrupt.
+# On Windows, a signal does not interrupt waiting: check for signals after each step.
 _STEP_SECONDS = 0.05
 
 
@@ -77,7 +77,7 @@ class _StoppedError(Exception):
 
 class _NewsError(Exception):
     """
-    Ends a sleep early, because a thread has something to report.
+    Raised to end a sleep early, when a thread has something to report.
     """
 
 
@@ -126,7 +126,7 @@ class _NewsQueue:
 
     def wait(self, seconds: float) -> bool:
         """
-        Wait for a report at most so long; tell whether there is one to take.
+        Wait for a report for at most `seconds`. Return whether there is one to take.
         """
         if self._next is None:
             with suppress(Empty):
@@ -135,7 +135,7 @@ class _NewsQueue:
 
     def take(self) -> _News | None:
         """
-        Return the next report, None without any.
+        Return the next report, or None if there is none.
         """
         news, self._next = self._next, None
         with suppress(Empty):
@@ -155,9 +155,9 @@ class BatchRun:
         self._tools = tools
         self._limits = limits
         self.outcomes: dict[str, ItemOutcome] = {}
-        # The reason why no more is submitted, if any.
+        # The error that stopped submission, if any.
         self.ended_by: KreaError | None = None
-        # Lines that the lock could not take, and the first reason for that.
+        # Lines that could not be written to the lock, and the first error.
         self.unwritten: list[LockLine] = []
         self.write_error: StorageError | None = None
         self._writing = threading.Lock()
@@ -189,7 +189,7 @@ class BatchRun:
         """
         Carry out the steps, and yield an event for each change.
 
-        If it ends early, `outcomes` and `open_jobs` have what happened until then.
+        If the run ends early, `outcomes` and `open_jobs` have what happened until then.
         """
         poller = self._tools.poller(self._sleep)
         try:
@@ -210,8 +210,8 @@ class BatchRun:
 
     def open_jobs(self) -> tuple[list[str], list[str]]:
         """
-        Return the jobs that run, as far as is known, and those that have completed but
-        are not saved.
+        Return the ids of running jobs, and the ids of completed jobs that are not
+        saved. A job counts as running until its end is known.
         """
         running, completed = list[str](), list[str]()
         for job_id, works in list(self._by_job.items()):
@@ -221,7 +221,7 @@ class BatchRun:
             is_done = any(work.job.status == "completed" for work in works)
             (completed if is_done else running).append(job_id)
         for job_id, found in list(self._accepted.items()):
-            # The news of the last jobs may not have been read any more.
+            # Reports about the last jobs may not have been read.
             is_open = any(step.output not in self.outcomes for step, _ in found)
             if is_open and job_id not in self._by_job:
                 running.append(job_id)
@@ -229,7 +229,7 @@ class BatchRun:
 
     def finished_jobs(self) -> list[str]:
         """
-        Return the jobs of which nothing is left to do.
+        Return the ids of jobs whose items all have an outcome.
         """
         return [
             job_id
@@ -242,7 +242,7 @@ class BatchRun:
         Record that jobs of the run were cancelled after its end.
         """
         for job_id in job_ids:
-            # The news of the last jobs may not have been read any more.
+            # Reports about the last jobs may not have been read.
             for step, found in self._accepted.get(job_id, ()):
                 self._append(
                     *(step, *self._sharing[step.output]),
@@ -398,8 +398,9 @@ class BatchRun:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """
-        Let one request alone go first, and one at a time after a lost response: what is
-        wrong with the service concerns as few requests as possible.
+        Wait until a request may be sent. Before the first response, and after a lost
+        one, only one request is sent at a time. Trouble with the service then affects
+        few requests.
         """
         while self._is_delicate:
             signals.raise_if_interrupted()
@@ -455,7 +456,7 @@ class BatchRun:
         line = step.line
         assert line is not None  # noqa: S101  (such a step has one)
         if line.job is None:
-            # Another process is submitting it at the moment.
+            # Another process is submitting this request at the moment.
             return self._submitted(step)
         job = self._tools.fetch(line.job)
         return _News(
@@ -497,7 +498,7 @@ class BatchRun:
 
     def _settle(self) -> None:
         """
-        Take in the results that were saved when nobody listened any more.
+        Record the results that were saved after the run stopped reading reports.
         """
         while (news := self._news.take()) is not None:
             if news.saved is not None:
@@ -577,7 +578,7 @@ class BatchRun:
         try:
             return _News(step, saved=self._tools.save(step, job))
         except TargetExistsError:
-            # The next plan need not compare the file in its place again.
+            # With this line, the next plan need not compare the existing file again.
             self._append(
                 step,
                 state="completed",
@@ -654,7 +655,7 @@ class BatchRun:
 
     def _close(self) -> Iterator[BatchEvent]:
         """
-        Report for each remaining item what it is waiting for.
+        Report the remaining items as running, submitted or not submitted.
         """
         for step in self._steps.values():
             if step.output in self.outcomes:
@@ -701,7 +702,7 @@ class BatchRun:
         files: Files = (),
     ) -> None:
         """
-        Append a line for each of the steps, which share a job.
+        Append a line to the lock for each of the steps, which share a job.
         """
         self._record(
             [
@@ -725,8 +726,8 @@ class BatchRun:
 
     def _record(self, lines: Sequence[LockLine]) -> None:
         """
-        Append lines to the lock. If it cannot take them, nothing more is submitted: the
-        journal has these jobs, and other machines would pay for more and more of them.
+        Append lines to the lock. If that fails, stop submitting: only the journal has
+        these jobs, and other machines would pay for them again.
         """
         with self._writing:
             self.unwritten += lines

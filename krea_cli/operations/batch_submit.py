@@ -36,7 +36,7 @@ Gate = Callable[[], object]
 
 class Submits(Protocol):
     """
-    Submits a request, like `jobs.submission.RequestSubmitter`.
+    A submitter of requests, like `jobs.submission.RequestSubmitter`.
     """
 
     def submit(
@@ -179,7 +179,7 @@ class BatchSubmission:
 
     def stop(self) -> None:
         """
-        Do not submit anything more.
+        Stop submitting requests.
         """
         self._is_stopped = True
 
@@ -293,7 +293,7 @@ class BatchSubmission:
         """
         Stop submitting, and keep the error.
 
-        Of several errors with the same message and no job, only the first is kept.
+        Of several errors with the same code and no job, only the first is kept.
         """
         self.stop()
         with self._lock:
