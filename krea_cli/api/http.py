@@ -84,7 +84,7 @@ class _InterruptibleTransport(httpx.HTTPTransport):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # httpcore takes a backend as an argument, but httpx does not pass one on.
-        self._pool._network_backend = InterruptibleBackend()  # noqa: SLF001
+        self._pool._network_backend = InterruptibleBackend()  # noqa: SLF001  (as above)
 
 
 class HttpTransport:

@@ -58,7 +58,7 @@ def retry(
             pause = getattr(exc, "retry_after", None)
             if pause is None:
                 # Jitter spreads the retries of many clients.
-                pause = random.uniform(0.5, 1.0) * 2 ** (attempt - 1) / 2  # noqa: S311
+                pause = random.uniform(0.5, 1.0) * 2 ** (attempt - 1) / 2  # noqa: S311  (jitter)
             if attempt == MAX_ATTEMPTS or clock.now() + pause > deadline:
                 raise
             clock.sleep(pause)

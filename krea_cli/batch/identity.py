@@ -23,7 +23,7 @@ from krea_cli.journal.redaction import without_secrets
 from krea_cli.runtime.json_tree import leaves, mapped
 
 # In a stored request, objects with these keys replace inputs and texts with secrets.
-INPUT, SHA256, MAX_QUOTED_CHARS = "$input", "$sha256", "$shown"
+INPUT, SHA256, SHOWN = "$input", "$sha256", "$shown"
 _RULE = 1
 
 
@@ -208,7 +208,7 @@ class _Keeper:
         if isinstance(text, float) and text.is_integer():
             return int(text)
         if isinstance(text, str) and (shown := without_secrets(text)) != text:
-            return {SHA256: sha256_of(text), MAX_QUOTED_CHARS: shown}
+            return {SHA256: sha256_of(text), SHOWN: shown}
         return text
 
 

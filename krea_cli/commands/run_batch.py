@@ -5,6 +5,7 @@ Carry out a batch, or show, check or prune it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli.batch.lock import Lock, LockLine
@@ -129,8 +130,6 @@ def _check_affordable(
         CostError: the plan is too expensive.
         TargetExistsError: files are in the way.
     """
-    from dataclasses import replace
-
     real = replace(given, options=replace(given.options, dry_run=False))
     selected(ctx, real, plan, planning.manifest.budget_usd)
 

@@ -5,6 +5,7 @@ Write the contact sheet of a batch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +41,7 @@ def write_sheet(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> 
     for number, picture in enumerate(sheet_png.pages(sheet), start=1):
         name = path.stem if number == 1 else f"{path.stem}-{number}"
         place = path.with_name(f"{name}{path.suffix}")
-        _write(place, lambda file, page=picture: page.save(file, "PNG"))  # type: ignore[misc]
+        _write(place, partial(picture.save, format="PNG"))
         ctx.console.note(f"Contact sheet: {place}")
 
 

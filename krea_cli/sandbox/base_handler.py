@@ -129,7 +129,7 @@ class BaseHandler(BaseHTTPRequestHandler):
     def version_string(self) -> str:
         return "krea-sandbox"
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (as the base)
         """
         Log nothing: standard error belongs to the program that runs the sandbox.
         """
