@@ -363,7 +363,7 @@ def _query(**values: str | int | None) -> dict[str, str]:
 
 def _clock_skew(date: str | None, wall: float) -> float | None:
     """
-    Return the seconds by which a Date header is ahead of `wall`; None without one.
+    Return the seconds by which a Date header is ahead of `wall`, or None without one.
     """
     seconds = parse_http_date(date)
     return None if seconds is None else seconds - wall

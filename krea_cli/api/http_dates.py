@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 def parse_http_date(header: str | None) -> float | None:
     """
-    Return an HTTP date in seconds since the epoch; None if it is missing or invalid.  A
-    date without a time zone is in UTC.
+    Return an HTTP date in seconds since the epoch, or None if it is missing or invalid.
+    A date without a time zone is in UTC.
     """
     try:
         parsed = parsedate_to_datetime(header or "")

@@ -40,7 +40,7 @@ class StreamedResponse(NamedTuple):
 class ResumePoint(NamedTuple):
     """
     The first `size` bytes of a file are on disk, in the version with the strong entity
-    tag `etag`. `length` is the size of the complete file, None if the server did not
+    tag `etag`. `length` is the size of the complete file, or None if the server did not
     send it.
     """
 

@@ -56,7 +56,7 @@ class JobError:
 class SavedFile:
     """
     A result on disk. `width` and `height` are in pixels, None unless it is a picture.
-    `converted_from` is the media type received, None if the file was not converted.
+    `converted_from` is the media type received, or None if the file was not converted.
     """
 
     path: str
@@ -140,14 +140,14 @@ class Job:
     @property
     def created(self) -> float | None:
         """
-        Return the creation time in seconds since the epoch; None if it is not known.
+        Return the creation time in seconds since the epoch, or None if it is not known.
         """
         return _seconds(self.created_at)
 
     @property
     def duration(self) -> float | None:
         """
-        Return the duration in seconds; None if a time is missing or out of order.
+        Return the duration in seconds, or None if a time is missing or out of order.
         """
         began, ended = self.created, _seconds(self.completed_at)
         if began is None or ended is None or ended < began:
@@ -163,7 +163,7 @@ class JobPage:
     """
     One page of the list of jobs, newest first.  `cursor` leads to the next page, None
     on the last.  `clock_skew` is the number of seconds by which the server's clock is
-    ahead of ours, None if unknown.  `is_complete` is False if an entry could not be
+    ahead of ours, or None if unknown.  `is_complete` is False if an entry could not be
     read.
     """
 

@@ -120,7 +120,8 @@ def merge(one: Schema, other: Schema) -> dict[str, Any]:
 
 def _add_keywords(merged: dict[str, Any], other: Schema) -> dict[str, Any]:
     """
-    Merge the keywords of `other` one by one. Return those that cannot be combined.
+    Merge the keywords of `other` one by one. Return the keywords that cannot be
+    combined.
     """
     conditions = {key: other[key] for key in _CONDITION if key in other}
     beside = conditions if "if" in merged else {}

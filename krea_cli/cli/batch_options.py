@@ -158,7 +158,7 @@ class BatchOptions:
 
     def parsed_shard(self) -> Shard | None:
         """
-        Return the shard of this run; None without --shard.
+        Return the shard of this run, or None without --shard.
 
         Raises:
             UsageError: its value is not of the form I/N.

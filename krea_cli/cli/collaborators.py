@@ -149,10 +149,11 @@ def saver_of_runs(
     default: OutputOptions | None = None,
 ) -> RememberedSaver | None:
     """
-    Return a saver for each job to the output of its own run; None if there is nothing
-    to save. The options `given` now override those of the run; a given -o applies to
-    all jobs. `default` is for jobs of runs without -o. Without `default`, these are
-    saved under the default names, and jobs of runs that save nothing are not saved.
+    Return a saver for each job to the output of its own run, or None if there is
+    nothing to save. The options `given` now override those of the run; a given -o
+    applies to all jobs. `default` is for jobs of runs without -o. Without `default`,
+    these are saved under the default names, and jobs of runs that save nothing are not
+    saved.
 
     Raises:
         KreaError: the results cannot be saved there.
@@ -312,8 +313,7 @@ def unconfirmed_resolver(ctx: CliContext) -> UnconfirmedResolver:
 
 def github_step(ctx: CliContext) -> GithubStep | None:
     """
-    Return the GitHub Actions step to report to, after checking it; None without
-    --github.
+    Check the GitHub Actions step to report to, and return it, or None without --github.
     """
     if not ctx.invocation.run.github:
         return None

@@ -206,7 +206,7 @@ class Connection:
     @cached_property
     def token(self) -> Token | None:
         """
-        Return the token of this run; None for the sandbox.
+        Return the token of this run, or None for the sandbox.
 
         Raises:
             NoTokenError: there is no token.
@@ -242,7 +242,7 @@ class Connection:
     @cached_property
     def _run_token_command(self) -> Callable[[], Token] | None:
         """
-        Return a function that runs `token_command`, at most once; None if it is not
+        Return a function that runs `token_command`, at most once, or None if it is not
         set.
         """
         command = self._settings.token_command

@@ -231,8 +231,8 @@ def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
 
 def _source_of(files: Sequence[str]) -> str | None:
     """
-    Return the glob or the folder that a shell may have expanded to these files; None if
-    they lie in several folders.
+    Return the glob or the folder that a shell may have expanded to these files, or None
+    if they lie in several folders.
     """
     folders = {Path(file).parent for file in files}
     if len(folders) > 1:

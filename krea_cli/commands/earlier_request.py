@@ -33,8 +33,8 @@ def key_of(prepared: PreparedRequest) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRequest:
     """
-    The *key* of a request, and the *job_id* of an earlier one with the key; None if
-    there is none. *closed* are the records that the user closed: they do not count.
+    The `key` of a request, and the `job_id` of an earlier request with that key, or
+    None. Records in `closed` were closed by the user and do not count.
     """
 
     key: str

@@ -251,7 +251,7 @@ def _remembered(
     target: OutputTarget | None,
 ) -> RememberedOutput | None:
     """
-    Return how a later `krea wait` is to save the results; None where it is not to.
+    Return how a later `krea wait` saves the results, or None if it does not.
     """
     from krea_cli.operations.remembered_output import RememberedOutput
     from krea_cli.operations.result_names import names_of_request

@@ -203,7 +203,8 @@ def _join_url(url: str, target: str) -> str:
 
 def _length(headers: Mapping[str, str]) -> int | None:
     """
-    Return the Content-Length; None if there is none or it has a Transfer-Encoding.
+    Return the Content-Length, or None if it is missing, invalid or does not apply
+    because of a Transfer-Encoding.
     """
     length = headers.get("Content-Length", "")
     if "Transfer-Encoding" in headers or not _LENGTH.fullmatch(length):

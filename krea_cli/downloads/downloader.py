@@ -97,9 +97,9 @@ class ResultDownloader:
 
         `first` is the index of the first result.  `several` is True if other jobs have
         results, too, so that names need an index.  `on_progress` is called with the
-        number of bytes received and the length of the result, None if unknown.  Threads
-        of `pool` download results ahead.  Files get their names in order, so after an
-        interruption the saved files are always the first ones.
+        number of bytes received and the length of the result, or None if unknown.
+        Threads of `pool` download results ahead.  Files get their names in order, so
+        after an interruption the saved files are always the first ones.
 
         Results that an earlier run saved (`job.files`) and that are unchanged on disk
         are not downloaded again.

@@ -55,7 +55,7 @@ class Expectation:
 
     def mismatch(self, file: SavedFile) -> str | None:
         """
-        Describe how a file differs from the expectation; None if it meets it.
+        Return how a file differs from the expectation, or None if it meets it.
         """
         if self.media:
             found = of_type(file.media_type)
@@ -84,7 +84,7 @@ def check_possible(
 ) -> None:
     """
     Check that a result can meet all expectations at once. `media` is the type of the
-    target file and `kind` the kind of results of the model, None if not known.
+    target file and `kind` the kind of results of the model, or None if not known.
 
     Raises:
         UsageError: no result can meet them.

@@ -100,7 +100,7 @@ class OutputTarget(NamedTuple):
     @property
     def media(self) -> MediaType | None:
         """
-        Return the file type of the extension; None if it has none or an unknown one.
+        Return the file type of the extension, or None if it has none or an unknown one.
         """
         return of_extension(Path(self.template or "").suffix)
 
@@ -126,8 +126,8 @@ class OutputTarget(NamedTuple):
     @property
     def absolute(self) -> str | None:
         """
-        Return a value of `-o` that means the same target in every current folder; None
-        for standard output.
+        Return a value of `-o` that means the same target in every current folder, or
+        None for standard output.
         """
         if self.template is None:
             return None

@@ -37,7 +37,7 @@ class PartialDownload:
     """
     Download one result into `new`, in several attempts if necessary. `max_bytes` limits
     its size. `on_progress` is called with the number of bytes received and the length
-    of the file, None if the length is not known.
+    of the file, or None if the length is not known.
 
     If the server sent a strong entity tag, each attempt continues where the previous
     one stopped, with Range and If-Range. Otherwise it starts again.

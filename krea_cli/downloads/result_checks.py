@@ -45,7 +45,7 @@ def wrong_kinds(job: Job, models: Iterable[Model]) -> list[str]:
 
 def ratio_of(text: object) -> float | None:
     """
-    Return width divided by height for a ratio such as 16:9 or 2.35:1; None for other
+    Return width divided by height for a ratio such as 16:9 or 2.35:1, or None for other
     text.
     """
     found = _RATIO.fullmatch(str(text))
@@ -62,7 +62,7 @@ def differences(
     `body` of its request.
 
     `max_side` is the number of pixels to which the service scales down larger sides,
-    None if it does not.
+    or None if it does not.
     """
     sides = {name: body[name] for name in ("width", "height") if _is_size(body, name)}
     shape = {name: body.get(name) for name in ("aspect_ratio", "resolution")}

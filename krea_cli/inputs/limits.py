@@ -62,7 +62,7 @@ def _hint(media: MediaType | None) -> str:
 
 def _sides(image: LocalFile) -> tuple[int, int] | None:
     """
-    Return width and height in pixels; None if the header cannot be read.
+    Return width and height in pixels, or None if the header cannot be read.
     """
     with image.open() as file:
         return dimensions(file, image.media)

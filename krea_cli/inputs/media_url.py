@@ -30,8 +30,8 @@ def is_media(text: str) -> bool:
 
 def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
     """
-    Return the image at an address. `read` opens local files and data URIs. Return the
-    text unchanged if it is none of these: the service may understand it.
+    Return the image at an address. `read` opens local files and data URIs. Return any
+    other text unchanged: the service may understand it.
     """
     if text.startswith("@"):
         return read(text[1:])

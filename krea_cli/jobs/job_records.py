@@ -22,8 +22,8 @@ class JobRecords:
     """
     Read and write the journal's data about jobs.
 
-    `folder` holds the journal, None for a journal in memory. If there is no journal in
-    the folder, all methods return nothing and write nothing. `journal` and `queries`
+    `folder` holds the journal, or None for a journal in memory. If there is no journal
+    in the folder, all methods return nothing and write nothing. `journal` and `queries`
     are called only when needed, so that SQLite is loaded late.
     """
 
@@ -90,8 +90,7 @@ class JobRecords:
 
     def find_if_readable(self, job_id: str) -> Record | None:
         """
-        Return the record of the job; None if there is none or the journal cannot be
-        read.
+        Return the record of the job, or None if it or the journal cannot be read.
         """
         with suppress(JournalError):
             return self.find(job_id)

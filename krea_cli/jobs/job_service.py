@@ -117,9 +117,9 @@ class JobService:
         self, job_ids: Sequence[str], until: float, cancelled: set[str]
     ) -> None:
         """
-        Cancel many jobs, several at once, and add those that the list then reports as
-        cancelled to `cancelled`. Fetch each job right before: a finished job is left
-        alone.
+        Cancel many jobs, several at once. Fetch each job right before it is cancelled:
+        a finished job is left alone. Then add the ids of jobs that Krea lists as
+        cancelled to `cancelled`.
         """
         queue = SimpleQueue[str]()
         for job_id in job_ids:

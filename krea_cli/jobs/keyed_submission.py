@@ -99,7 +99,7 @@ class KeyedSubmitter:
 
     def _job_of(self, holder: KeyHolder) -> KeyedJob | None:
         """
-        Return the job of a request with the same key; None while another process is
+        Return the job of a request with the same key, or None while another process is
         still submitting it.
         """
         record = holder.record

@@ -63,7 +63,7 @@ class PollTiming:
 
     def usual_seconds(self) -> float | None:
         """
-        Return how many seconds jobs of the slowest model usually take; None if the
+        Return how many seconds jobs of the slowest model usually take, or None if the
         journal does not know.
         """
         models = {job.model for job in self._jobs.values() if job.model}

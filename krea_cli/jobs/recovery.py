@@ -68,7 +68,7 @@ class Recovery(NamedTuple):
         """
         Fetch the service's list once, and return the jobs that may be the record's, the
         likeliest first. `submitted` is the time (by `clock.now`) at which this process
-        first submitted the request, None if another process did.
+        first submitted the request, or None if another process did.
 
         A job is a candidate if it passes at least one of two tests. Neither limits how
         late a job may appear:
@@ -300,7 +300,7 @@ class _Scan:
     """
     A search of the service's list for the job of `record`.
 
-    `clock_skew` is the skew at the submission, None if it was not measured.  With
+    `clock_skew` is the skew at the submission, or None if it was not measured.  With
     `has_known`, at least one job was known before the record was created.  `listed` has
     the jobs read so far, by id.  In the time of the service's clock, `earliest` is when
     the record's job can have been created at the earliest, and `newest_known` is when

@@ -19,8 +19,8 @@ class Sighting(NamedTuple):
     The observations about one record.
 
     `clock_skew` is the number of seconds by which the service's clock was ahead of ours
-    when the request was first submitted, measured by the process that submitted it;
-    None if it was not measured. `jobs` are all jobs that have ever been candidates.
+    when the request was first submitted, measured by the process that submitted it,
+    or None if it was not measured. `jobs` are all jobs that have ever been candidates.
     """
 
     clock_skew: float | None = None

@@ -247,7 +247,7 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
 
 def is_process_alive(holder: str) -> bool | None:
     """
-    Return True if the process is still running, None if this computer cannot know.
+    Return True if the process is still running, or None if this computer cannot know.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
     if host != _host() or not pid.isdecimal():

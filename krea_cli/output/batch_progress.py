@@ -164,7 +164,8 @@ class BatchCounts:
     def seconds_left(self) -> float | None:
         """
         Estimate how long the rest will take, from the usual durations of the models and
-        the number of jobs that have run at once so far; None if that is not known yet.
+        the number of jobs that have run at once so far, or None if that is not known
+        yet.
         """
         if not self._max_running:
             return None

@@ -284,7 +284,7 @@ class _ModelLookup:
 
 def unlisted_model(name: str) -> Model | None:
     """
-    Return a model for a full path that the catalog lacks; None if `name` is no path.
+    Return a model for a full path that the catalog lacks, or None if `name` is no path.
     """
     path = name.strip("/").removeprefix("generate/")
     return Model.unknown(path) if re.fullmatch(_PATH, path) else None

@@ -20,7 +20,7 @@ from krea_cli.errors import UnknownModelError
 
 def model(line: Line, context: CliContext) -> Model | None:
     """
-    Return the model of the line or else of the settings; None if it is unknown.
+    Return the model of the line or else of the settings, or None if it is unknown.
     """
     name = [context.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):

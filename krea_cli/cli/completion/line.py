@@ -22,8 +22,8 @@ class Line:
 
     - `word`: the text to complete, without quotes
     - `before`: text in front of it in the same argument, such as "--model="
-    - `expects`: the option or argument whose value it is; None if it is the name of an
-      option or a command
+    - `expects`: the option or argument whose value it is, or None if it is the name of
+      an option or a command
     - `given`: values of the options so far, by their long names
     - `arguments`: the other arguments so far
     """
@@ -79,8 +79,8 @@ def parse(text: str, shell: str) -> Line:
 
 def read_word(text: str, shell: str) -> str | None:
     """
-    Remove quotes and escapes from a word by the rules of the shell; None if a quote is
-    open.
+    Return a word without its quotes and escapes, by the rules of the shell, or None if
+    a quote is open.
     """
     _, word, is_quoted = _split(text, shell)
     return None if is_quoted else word

@@ -101,7 +101,8 @@ def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[st
 
 def _replaced(whole: str, typed: str, *, is_quoted: bool) -> str | None:
     """
-    Return the end of the `whole` word that `typed` stands for; None if it is not one.
+    Return the end of the `whole` word that `typed` stands for, or None if it is not
+    one.
     """
     if not is_quoted:
         word = read_word(typed, "bash")

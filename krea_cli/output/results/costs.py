@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class CostRow:
     """
-    The costs of a group of jobs. `by` is the grouping, None for the total.
+    The costs of a group of jobs. `by` is the grouping, or None for the total.
     """
 
     group: CostGroup

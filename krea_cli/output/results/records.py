@@ -39,7 +39,7 @@ class RecordRow:
     @property
     def billed(self) -> bool | None:
         """
-        True if Krea bills the job, None if that is not known yet.
+        True if Krea bills the job, or None if that is not known yet.
         """
         if self.status in UNBILLED_STATUSES:
             return False
